@@ -1,0 +1,410 @@
+"""The naive oracle: docs/semantics.md once more, in plain Python, without a line of shared/.
+
+Clear before fast. Each function states one section of that page. Only text channels with the extractor
+`text.shingles` are covered; anything else raises NotImplementedError.
+"""
+
+import hashlib
+import json
+import re
+import struct
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+import xxhash
+from datasketch import MinHash
+
+Record = tuple[int, int, int, bytes | None]  # partition, offset, append time (ms), value
+Tokens = frozenset[int]
+Edge = tuple[str, int, int]  # channel, numerator, denominator
+Priority = tuple[int, int, bytes]  # effective time, version time, UTF-8 of the id
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What every engine must say about a set of records."""
+
+    dead: dict[tuple[int, int], str]  # (partition, offset) -> reason
+    items: dict[str, dict[str, Any]]
+    signatures: dict[tuple[str, str], tuple[int, ...]]  # (id, channel)
+    edges: dict[tuple[str, str], Edge]  # (earlier id, later id)
+    clusters: dict[str, tuple[str, str, int, int]]  # id -> head, channel, numerator, denominator
+    left_out: dict[tuple[str, int, int], int]  # (channel, band, bucket value) -> members not drawn
+    watermark: int | None
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event, with the record that counts for it."""
+
+    id: str
+    op: str
+    event_time: int
+    digest: str
+    kind: str
+    data: bytes
+    append_time: int
+    partition: int
+    offset: int
+
+
+def expect(spec: dict[str, Any], records: Iterable[Record]) -> Expected:
+    """Everything `spec` (the parsed TOML) says about the set of `records`, all of them up to the fence.
+
+    Raises ValueError where two records share a position, or where the spec's time limits have no append time.
+    """
+    by_position: dict[tuple[int, int], Record] = {}
+    for record in records:
+        if by_position.setdefault(record[:2], record) != record:
+            raise ValueError(f"two different records at {record[:2]}")
+    dead: dict[tuple[int, int], str] = {}
+    parsed: list[Event] = []
+    for record in by_position.values():
+        found = parse(record)
+        if isinstance(found, str):
+            dead[record[:2]] = found
+        else:
+            parsed.append(found)
+
+    times = spec.get("times", {})
+    watermark = max((version_time(times, event) for event in parsed), default=None)
+    winners = pick_winners(times, distinct_events(parsed), watermark)
+    channels = spec["channels"]
+    tokens: dict[str, list[Tokens]] = {}  # of the indexed items, one set a channel
+    items: dict[str, dict[str, Any]] = {}
+    for event in winners:
+        status, sets = judge(spec, event)
+        items[event.id] = {
+            "op": event.op,
+            "event_time": event.event_time,
+            "append_time": event.append_time,
+            "version_time": version_time(times, event),
+            "effective_time": effective_time(times, event),
+            "digest": event.digest,
+            "partition": event.partition,
+            "offset": event.offset,
+            "status": status,
+        }
+        if status in ("ok", "no_features"):
+            tokens[event.id] = sets
+
+    priority: dict[str, Priority] = {
+        x: (items[x]["effective_time"], items[x]["version_time"], x.encode()) for x in tokens
+    }
+    order = sorted(tokens, key=priority.__getitem__)
+    signatures = {
+        (x, channel["name"]): minhash(tokens[x][c], **channel["minhash"])
+        for x in order
+        for c, channel in enumerate(channels)
+        if tokens[x][c]
+    }
+    candidates, left_out = draw(channels, order, signatures)
+    edges = {}
+    for earlier, later in candidates:
+        edge = match(channels, tokens, signatures, earlier, later)
+        if edge:
+            edges[earlier, later] = edge
+    rule = spec.get("clusters", {}).get("rule", "heads")
+    if rule == "heads":
+        clusters = cluster_by_heads(channels, tokens, signatures, order, edges)
+    elif rule == "components":
+        clusters = cluster_by_components(order, edges)
+    else:
+        raise NotImplementedError(f"clusters.rule {rule}")
+    return Expected(dead, items, signatures, edges, clusters, left_out, watermark)
+
+
+# --- Record and event
+
+
+def parse(record: Record) -> Event | str:  # noqa: PLR0911 - one return a reason
+    """The event of a record, or the reason why it is none."""
+    partition, offset, append_time, value = record
+    try:
+        body = json.loads((value or b"").decode("utf-8"), parse_constant=refuse_constant)
+    except (ValueError, RecursionError):
+        return "not_json"
+    if not isinstance(body, dict):
+        return "not_json"
+    if not all(field in body for field in ("id", "op", "event_time")):
+        return "missing_field"
+    id, op, event_time = body["id"], body["op"], body["event_time"]
+    if not isinstance(id, str) or id == "" or not encodable(id):
+        return "id_invalid"
+    if len(id.encode()) > 1024:
+        return "id_too_long"
+    if op not in ("upsert", "delete"):
+        return "op_unknown"
+    if type(event_time) is not int or abs(event_time) > 2**53:  # type(True) is bool
+        return "event_time_invalid"
+    kind, data, digest = ("none", b"", "00" * 32) if op == "delete" else read_payload(body.get("payload"))
+    return Event(id, op, event_time, digest, kind, data, append_time, partition, offset)
+
+
+def refuse_constant(name: str) -> None:
+    """Python's json takes NaN and Infinity, which are no JSON."""
+    raise ValueError(name)
+
+
+def encodable(text: str) -> bool:
+    """Whether the text has no unpaired surrogate."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def read_payload(payload: Any) -> tuple[str, bytes, str]:
+    """Kind, bytes and content digest of an upsert's payload."""
+    if isinstance(payload, dict) and sum(member in payload for member in ("text", "vector", "uri")) == 1:
+        text, vector, uri = payload.get("text"), payload.get("vector"), payload.get("uri")
+        if isinstance(text, str) and encodable(text):
+            return "text", text.encode(), hashlib.sha256(text.encode()).hexdigest()
+        if isinstance(vector, list) and all(type(number) in (int, float) for number in vector):
+            data = b"".join(struct.pack("<d", nearest_float(number)) for number in vector)
+            return "vector", data, hashlib.sha256(data).hexdigest()
+        sha256 = payload.get("sha256")
+        hexadecimal = isinstance(sha256, str) and re.fullmatch("[0-9a-fA-F]{64}", sha256)
+        if isinstance(uri, str) and encodable(uri) and hexadecimal:
+            return "uri", uri.encode(), sha256.lower()
+    canonical = json.dumps(payload, sort_keys=True, separators=(",", ":"))
+    return "invalid", b"", hashlib.sha256(canonical.encode("ascii")).hexdigest()
+
+
+def nearest_float(number: float) -> float:
+    """IEEE rounding: an integer beyond the greatest double is infinite, as 1e400 is."""
+    try:
+        return float(number)
+    except OverflowError:
+        return float("inf") if number > 0 else float("-inf")
+
+
+# --- Times and versions
+
+
+def version_time(times: dict[str, int], event: Event) -> int:
+    """The event time, at most the append time + max_skew."""
+    if "max_skew_ms" not in times:
+        return event.event_time
+    return min(event.event_time, append_time_of(event) + times["max_skew_ms"])
+
+
+def effective_time(times: dict[str, int], event: Event) -> int:
+    """The version time, at least the append time - max_lateness."""
+    if "max_lateness_ms" not in times:
+        return version_time(times, event)
+    return max(version_time(times, event), append_time_of(event) - times["max_lateness_ms"])
+
+
+def append_time_of(event: Event) -> int:
+    """The append time, where the spec's limits require one."""
+    if event.append_time < 0:
+        raise ValueError(f"max_skew_ms and max_lateness_ms require append times; {event.id!r} has none")
+    return event.append_time
+
+
+def distinct_events(parsed: list[Event]) -> list[Event]:
+    """One a (id, op, event time, digest): the record with the least append time and position."""
+    first: dict[tuple[str, str, int, str], Event] = {}
+    for event in sorted(parsed, key=lambda e: (e.append_time, e.partition, e.offset)):
+        first.setdefault((event.id, event.op, event.event_time, event.digest), event)
+    return list(first.values())
+
+
+def pick_winners(times: dict[str, int], events: list[Event], watermark: int | None) -> list[Event]:
+    """Of the events of each id that count, the greatest version."""
+    by_id = defaultdict(list)
+    for event in events:
+        if "retention_ms" in times:
+            assert "max_skew_ms" in times and watermark is not None
+            if version_time(times, event) < watermark - times["retention_ms"]:
+                continue
+        by_id[event.id].append(event)
+    return [
+        max(versions, key=lambda e: (version_time(times, e), e.op == "delete", e.digest, e.event_time))
+        for versions in by_id.values()
+    ]
+
+
+def judge(spec: dict[str, Any], event: Event) -> tuple[str, list[Tokens]]:
+    """The status of a winner, and its token set in every channel."""
+    if event.op == "delete":
+        return "deleted", []
+    if event.kind != "text":
+        return "payload_invalid", []
+    if len(event.data) > spec["limits"]["payload_bytes"]:
+        return "payload_too_large", []
+    sets = [shingle(channel, event.data.decode()) for channel in spec["channels"]]
+    return ("ok" if any(sets) else "no_features"), sets
+
+
+# --- Signatures and buckets
+
+
+def shingle(channel: dict[str, Any], text: str) -> Tokens:
+    """The token set of a text in a channel."""
+    if channel["extractor"] != "text.shingles":
+        raise NotImplementedError(f"extractor {channel['extractor']}")
+    parameters = channel["parameters"]
+    nfkc = {"NFKC": True, "none": False}[parameters["normalise"]]
+    if nfkc:
+        text = unicodedata.normalize("NFKC", text)
+    if parameters["casefold"]:
+        text = text.casefold()
+        if nfkc:
+            text = unicodedata.normalize("NFKC", text)
+    size = parameters["size"]
+    if parameters["unit"] == "word":
+        marked = "".join(c if is_word_character(c) else " " for c in text)
+        parts = marked.split(" ")
+        words = [part for part in parts if part]
+        if not words:
+            return frozenset()
+        shingles = [" ".join(words[i : i + size]) for i in range(max(1, len(words) - size + 1))]
+    elif parameters["unit"] == "character":
+        collapsed = " ".join(text.split())
+        if not collapsed:
+            return frozenset()
+        shingles = [collapsed[i : i + size] for i in range(max(1, len(collapsed) - size + 1))]
+    else:
+        raise NotImplementedError(f"unit {parameters['unit']}")
+    return frozenset(xxhash.xxh64(s.encode("utf-8"), seed=42).intdigest() for s in shingles)
+
+
+def is_word_character(character: str) -> bool:
+    """\\w of Python's re, or a mark."""
+    return bool(re.match(r"\w", character)) or unicodedata.category(character).startswith("M")
+
+
+@lru_cache(maxsize=100_000)
+def minhash(tokens: Tokens, permutations: int, seed: int) -> tuple[int, ...]:
+    """The affine32 signature of a token set that is not empty."""
+    sketch = MinHash(num_perm=permutations, seed=seed, scheme="affine32", hashfunc=lambda t: t & 0xFFFFFFFF)
+    sketch.update_batch(sorted(tokens))
+    return tuple(int(value) for value in sketch.digest())
+
+
+def band_values(channel: dict[str, Any], signature: tuple[int, ...], band: int) -> tuple[int, ...]:
+    """The signature values of a band."""
+    rows = channel["bands"]["rows"]
+    return signature[band * rows : (band + 1) * rows]
+
+
+def bucket_value(values: tuple[int, ...]) -> int:
+    """XXH64, seed 0, of a band's values as little-endian 32-bit integers."""
+    return xxhash.xxh64(struct.pack(f"<{len(values)}I", *values), seed=0).intdigest()
+
+
+# --- Draws and matches
+
+
+def draw(
+    channels: list[dict[str, Any]], order: list[str], signatures: dict[tuple[str, str], tuple[int, ...]]
+) -> tuple[set[tuple[str, str]], dict[tuple[str, int, int], int]]:
+    """The candidates (earlier, later) over all buckets, and what the draws left out of each bucket."""
+    buckets: dict[tuple[str, int, int], list[str]] = defaultdict(list)
+    draws = {}
+    for channel in channels:
+        name = channel["name"]
+        draws[name] = channel["draws"]["first"], channel["draws"]["near"]
+        for x in order:
+            if (x, name) in signatures:
+                for band in range(channel["bands"]["count"]):
+                    value = bucket_value(band_values(channel, signatures[x, name], band))
+                    buckets[name, band, value].append(x)
+    candidates = set()
+    left_out: Counter[tuple[str, int, int]] = Counter()
+    for bucket, members in buckets.items():
+        first, near = draws[bucket[0]]
+        for i, x in enumerate(members):
+            drawn = [j for j in range(i) if j < first or j >= i - near]
+            candidates |= {(members[j], x) for j in drawn}
+            left_out[bucket] += i - len(drawn)
+    return candidates, {bucket: count for bucket, count in left_out.items() if count}
+
+
+def match(
+    channels: list[dict[str, Any]],
+    tokens: dict[str, list[Tokens]],
+    signatures: dict[tuple[str, str], tuple[int, ...]],
+    x: str,
+    y: str,
+) -> Edge | None:
+    """The first channel that accepts the pair, and its measure."""
+    for c, channel in enumerate(channels):
+        name, rule = channel["name"], channel["match"]
+        if not tokens[x][c] or not tokens[y][c]:
+            continue
+        p, q = signatures[x, name], signatures[y, name]
+        agreeing_bands = sum(
+            band_values(channel, p, band) == band_values(channel, q, band)
+            for band in range(channel["bands"]["count"])
+        )
+        if agreeing_bands < rule.get("min_agreeing_bands", 0):
+            continue
+        if rule["rule"] == "jaccard":
+            measure = len(tokens[x][c] & tokens[y][c]), len(tokens[x][c] | tokens[y][c])
+        elif rule["rule"] == "agreement":
+            measure = sum(i == j for i, j in zip(p, q, strict=True)), len(p)
+        else:
+            raise NotImplementedError(f"match rule {rule['rule']}")
+        if Fraction(*measure) >= Fraction(rule["threshold"]):
+            return name, *measure
+    return None
+
+
+# --- Clusters
+
+
+def cluster_by_heads(
+    channels: list[dict[str, Any]],
+    tokens: dict[str, list[Tokens]],
+    signatures: dict[tuple[str, str], tuple[int, ...]],
+    order: list[str],
+    edges: dict[tuple[str, str], Edge],
+) -> dict[str, tuple[str, str, int, int]]:
+    """Each item in priority order joins the strongest possible head that it matches, or becomes one."""
+    rank = {x: i for i, x in enumerate(order)}
+    channel_rank = {channel["name"]: c for c, channel in enumerate(channels)}
+    earlier_neighbours = defaultdict(list)
+    for earlier, later in edges:
+        earlier_neighbours[later].append(earlier)
+    clusters: dict[str, tuple[str, str, int, int]] = {}
+    for x in order:
+        best = None
+        for head in {clusters[y][0] for y in earlier_neighbours[x]}:
+            edge = match(channels, tokens, signatures, head, x)
+            if edge:
+                name, n, d = edge
+                preference = (channel_rank[name], -Fraction(n, d), rank[head])  # smaller is better
+                if best is None or preference < best[0]:
+                    best = preference, (head, name, n, d)
+        clusters[x] = best[1] if best else (x, "", 0, 0)
+    return clusters
+
+
+def cluster_by_components(
+    order: list[str], edges: dict[tuple[str, str], Edge]
+) -> dict[str, tuple[str, str, int, int]]:
+    """Connected components; the head is the earliest member."""
+    neighbours = defaultdict(set)
+    for earlier, later in edges:
+        neighbours[earlier].add(later)
+        neighbours[later].add(earlier)
+    head_of: dict[str, str] = {}
+    for head in order:
+        if head in head_of:
+            continue
+        reached, todo = {head}, [head]
+        while todo:
+            new = neighbours[todo.pop()] - reached
+            reached |= new
+            todo += new
+        head_of |= dict.fromkeys(reached, head)
+    return {x: (head_of[x], *edges.get((head_of[x], x), ("", 0, 0))) for x in order}

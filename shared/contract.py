@@ -1,0 +1,80 @@
+"""The contract: what two artefacts must have in common before they may be compared or mixed."""
+
+import hashlib
+import unicodedata
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+
+from shared import minhash
+from shared.errors import ContractError
+from shared.spec import Channel, Spec
+
+# Raised by hand whenever the code gives another result for an unchanged spec.
+SEMANTICS_VERSION = 1
+
+
+def contract(spec: Spec) -> dict[str, Any]:
+    """Everything that changes a result, as plain JSON values. Flat enough to be shown as a table."""
+    return {
+        "semantics": SEMANTICS_VERSION,
+        "times": asdict(spec.times),
+        "limits": asdict(spec.limits),
+        "clusters": asdict(spec.clusters),
+        "channels": [_channel(channel) for channel in spec.channels],
+    }
+
+
+def _channel(channel: Channel) -> dict[str, Any]:
+    parameters = asdict(channel.extractor)  # type: ignore[call-overload]
+    match = asdict(channel.match)
+    if channel.match.threshold is not None:  # "0.7" and "0.70" are one threshold
+        match["threshold"] = str(channel.match.fraction)
+    return {
+        "name": channel.name,
+        "extractor": channel.extractor_name,
+        "parameters": parameters,
+        "unicode": unicodedata.unidata_version if channel.extractor.kind == "text" else None,
+        "token_hash": "xxh64/42",
+        "minhash": {
+            "scheme": minhash.SCHEME,
+            **asdict(channel.minhash),
+            "permutations_digest": minhash.permutations_digest(channel.minhash.permutations, channel.minhash.seed),
+        },
+        "bands": asdict(channel.bands),
+        "draws": asdict(channel.draws),
+        "match": match,
+    }
+
+
+def contract_id(spec: Spec) -> str:
+    """32 hex digits of the sha256 of the contract's canonical JSON."""
+    return hashlib.sha256(orjson.dumps(contract(spec), option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
+
+
+def differences(a: dict[str, Any], b: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+    """(path, value in a, value in b) of every field that differs, sorted by path."""
+    left, right = _flat(a), _flat(b)
+    return [(k, left.get(k), right.get(k)) for k in sorted(left | right) if left.get(k) != right.get(k)]
+
+
+def _flat(value: Any, path: str = "") -> dict[str, Any]:
+    if isinstance(value, dict):
+        entries = [(f"{path}.{key}" if path else key, item) for key, item in value.items()]
+    elif isinstance(value, list):
+        entries = [(f"{path}[{i}]", item) for i, item in enumerate(value)]
+    else:
+        return {path: value}
+    return {key: leaf for child, item in entries for key, leaf in _flat(item, child).items()}
+
+
+def require_equal(a_name: str, a: dict[str, Any], a_id: str, b_name: str, b: dict[str, Any], b_id: str) -> None:
+    """Raise ContractError with both ids and the fields that differ, unless the ids are equal."""
+    if a_id == b_id:
+        return
+    rows = "; ".join(f"{path}: {x!r} against {y!r}" for path, x, y in differences(a, b)[:8])
+    raise ContractError(
+        f"{a_name} has contract {a_id} and {b_name} has {b_id}; they cannot be mixed or compared. They differ in: "
+        f"{rows or 'nothing shown here (made by another version)'}"
+    )

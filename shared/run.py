@@ -1,0 +1,190 @@
+"""A run: what an engine found, in one folder format for both, so that every tool takes either.
+
+    manifest.json    written last; a folder without one is no run
+    items/ signatures/ verification/ edges/ clusters/    Parquet, sorted by (shard, id) in each file
+"""
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from shared import contract, digests
+from shared.errors import SourceError
+from shared.fence import Fence
+from shared.spec import Spec, to_dict
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One table of a run. `digested` columns count for parity: position and append time do not."""
+
+    name: str
+    schema: pa.Schema
+    shard_by: str
+    digested: tuple[str, ...]
+
+
+def _stage(name: str, shard_by: str, columns: list[tuple[str, pa.DataType]], outside: Sequence[str] = ()) -> Stage:
+    schema = pa.schema([pa.field("shard", pa.int32(), False), *(pa.field(n, t, False) for n, t in columns)])
+    return Stage(name, schema, shard_by, tuple(n for n, _ in columns if n not in outside))
+
+
+_STRING, _INT64, _BINARY = pa.string(), pa.int64(), pa.binary()
+_MATCH = [("channel", _STRING), ("numerator", _INT64), ("denominator", _INT64)]
+
+ITEMS = _stage(
+    "items",
+    "id",
+    [
+        ("id", _STRING),
+        ("op", _STRING),
+        ("event_time", _INT64),
+        ("append_time", _INT64),
+        ("version_time", _INT64),
+        ("effective_time", _INT64),
+        ("digest", _BINARY),
+        ("partition", pa.int32()),
+        ("offset", _INT64),
+        ("status", _STRING),
+    ],
+    outside=("append_time", "partition", "offset"),
+)
+SIGNATURES = _stage("signatures", "id", [("id", _STRING), ("channel", _STRING), ("signature", _BINARY)])
+VERIFICATION = _stage("verification", "id", [("id", _STRING), ("channel", _STRING), ("record", _BINARY)])
+EDGES = _stage("edges", "later", [("earlier", _STRING), ("later", _STRING), *_MATCH])
+CLUSTERS = _stage("clusters", "id", [("id", _STRING), ("head", _STRING), *_MATCH])
+STAGES = {stage.name: stage for stage in (ITEMS, SIGNATURES, VERIFICATION, EDGES, CLUSTERS)}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run, opened for reading."""
+
+    path: Path
+    manifest: dict[str, Any]
+
+    @property
+    def contract_id(self) -> str:
+        return str(self.manifest["contract_id"])
+
+    @property
+    def fence(self) -> Fence | None:
+        """None for a run made from files without offsets; `event_set` is then its digest."""
+        fence = self.manifest["input"].get("fence")
+        return Fence.from_json(fence) if fence else None
+
+    @property
+    def event_set(self) -> str | None:
+        value = self.manifest["input"].get("event_set")
+        return None if value is None else str(value)
+
+    def digests(self, stage: str) -> dict[str, str]:
+        """shard -> "rows:hash", as `Digest.to_json` gives it."""
+        return dict(self.manifest["stages"][stage]["digests"])
+
+    def rows(self, stage: str) -> int:
+        return int(self.manifest["stages"][stage]["rows"])
+
+    def read(self, stage: str, shards: Sequence[int] | None = None, columns: list[str] | None = None) -> pa.Table:
+        """The stage's rows (of these shards only), in no particular order across files."""
+        keep = None if shards is None else pc.field("shard").isin(list(shards))
+        return self._dataset(stage).to_table(columns=columns, filter=keep)
+
+    def batches(self, stage: str, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """The stage's rows, in bounded memory."""
+        yield from self._dataset(stage).to_batches(columns=columns)
+
+    def _dataset(self, stage: str) -> ds.Dataset:
+        files = [str(self.path / entry["path"]) for entry in self.manifest["stages"][stage]["files"]]
+        return ds.dataset(files, schema=STAGES[stage].schema, format="parquet")
+
+
+def open_run(path: str | Path) -> Run:
+    """Raises SourceError where there is no finished run, or one of a format this version cannot read."""
+    file = Path(path) / MANIFEST
+    try:
+        manifest = orjson.loads(file.read_bytes())
+    except FileNotFoundError as error:
+        raise SourceError(f"{path} is not a finished run: it has no {MANIFEST}") from error
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise SourceError(f"{file} cannot be read: {error}") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        found = manifest.get("format") if isinstance(manifest, dict) else None
+        raise SourceError(f"{file} has run format {found!r}; this version of crossfade reads format {FORMAT}")
+    return Run(Path(path), manifest)
+
+
+def stage_entry(run: Path, stage: Stage, digest: digests.Digest) -> dict[str, Any]:
+    """The manifest's entry of a stage whose files are written; `digest` is of the rows read back."""
+    files = [_file_entry(run, file) for file in sorted((run / stage.name).rglob("*.parquet"))]
+    return {"rows": int(digest.rows.sum()), "digests": digest.to_json(), "files": files}
+
+
+def read_back(run: Path, stage: Stage) -> digests.Digest:
+    """The digest of a stage's files as they are on disk, in bounded memory."""
+    total = digests.empty()
+    files = [str(file) for file in sorted((run / stage.name).rglob("*.parquet"))]
+    for batch in ds.dataset(files, schema=stage.schema, format="parquet").to_batches() if files else ():
+        total += digests.digest(pa.table(batch), stage.shard_by, list(stage.digested))
+    return total
+
+
+def _file_entry(run: Path, file: Path) -> dict[str, Any]:
+    with file.open("rb") as stream:
+        checksum = hashlib.file_digest(stream, "sha256").hexdigest()
+    rows = pq.read_metadata(file).num_rows
+    return {"path": str(file.relative_to(run)), "bytes": file.stat().st_size, "rows": rows, "sha256": checksum}
+
+
+def write_manifest(
+    run: Path,
+    spec: Spec,
+    engine: str,
+    versions: dict[str, str],
+    source: dict[str, Any],
+    stages: dict[str, dict[str, Any]],
+    counts: dict[str, Any],
+    seconds: dict[str, float],
+) -> None:
+    """Write manifest.json, atomically and last: with it the folder is a run.
+
+    source: {"fence": …, "lake": path} or {"event_set": digest, "files": …}. counts: what was read,
+    dropped and left out, by name. seconds: wall time by stage.
+    """
+    manifest = {
+        "format": FORMAT,
+        "engine": engine,
+        "versions": versions,
+        "written_at_ms": int(time.time() * 1000),
+        "contract_id": contract.contract_id(spec),
+        "contract": contract.contract(spec),
+        "spec": to_dict(spec),
+        "input": source,
+        "counts": counts,
+        "stages": stages,
+        "seconds": seconds,
+    }
+    write_atomically(run / MANIFEST, orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Readers see the old content or the new, whatever happens in between."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)

@@ -1,0 +1,156 @@
+"""Verification: exact integer measures of candidate pairs. Definitions: docs/semantics.md, "Match"."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from numba import njit
+
+from shared.spec import Channel
+
+Int64s = npt.NDArray[np.int64]
+NO_MATCH = -1
+
+
+@dataclass(frozen=True)
+class ChannelFeatures:
+    """One channel's features of n items, as both engines store them; null where it has none.
+
+    signatures: binary, `permutations` uint32 little-endian. records: binary, what the match rule
+    needs: jaccard the sorted tokens (uint64 little-endian), hamming the packed bits, agreement b"".
+    """
+
+    signatures: pa.Array
+    records: pa.Array
+
+    def take(self, rows: Int64s) -> "ChannelFeatures":
+        indices = pa.array(rows)
+        return ChannelFeatures(self.signatures.take(indices), self.records.take(indices))
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Of n pairs: channel int8[n] (its order in the spec, or NO_MATCH), numerator and denominator int64[n]."""
+
+    channel: npt.NDArray[np.int8]
+    numerator: Int64s
+    denominator: Int64s
+
+
+def verify(
+    channels: Sequence[Channel], features: Sequence[ChannelFeatures], left: Int64s, right: Int64s
+) -> Matches:
+    """The match of each pair (left[i], right[i]) of rows of `features`: its first channel that accepts."""
+    n = len(left)
+    result = Matches(np.full(n, NO_MATCH, np.int8), np.zeros(n, np.int64), np.zeros(n, np.int64))
+    undecided = np.arange(n)
+    for order, (channel, feature) in enumerate(zip(channels, features, strict=True)):
+        present = feature.signatures.is_valid().to_numpy(zero_copy_only=False)
+        undecided = undecided[result.channel[undecided] == NO_MATCH]
+        rows = undecided[present[left[undecided]] & present[right[undecided]]]
+        if channel.match.min_agreeing_bands and len(rows):
+            rows = rows[_agreeing_bands(channel, feature, left[rows], right[rows])]
+        if not len(rows):
+            continue
+        numerator, denominator = _measure(channel, feature, left[rows], right[rows])
+        accepted = _accepts(channel, numerator, denominator)
+        rows = rows[accepted]
+        result.channel[rows] = order
+        result.numerator[rows] = numerator[accepted]
+        result.denominator[rows] = denominator[accepted]
+    return result
+
+
+def _agreeing_bands(
+    channel: Channel, feature: ChannelFeatures, left: Int64s, right: Int64s
+) -> npt.NDArray[np.bool_]:
+    values, offsets = _buffers(feature.signatures, np.uint32)
+    bands = channel.bands
+    agreeing = _count_bands(values, offsets, left, right, bands.count, bands.rows)
+    return np.asarray(agreeing >= channel.match.min_agreeing_bands)
+
+
+def _measure(
+    channel: Channel, feature: ChannelFeatures, left: Int64s, right: Int64s
+) -> tuple[Int64s, Int64s]:
+    """(numerator, denominator), int64[n] each."""
+    rule = channel.match.rule
+    if rule == "jaccard":
+        values, offsets = _buffers(feature.records, np.uint64)
+        common: Int64s = _intersections(values, offsets, left, right)
+        sizes = np.diff(offsets)
+        return common, sizes[left] + sizes[right] - common
+    if rule == "agreement":
+        values, offsets = _buffers(feature.signatures, np.uint32)
+        k = channel.minhash.permutations
+        return _count_bands(values, offsets, left, right, k, 1), np.full(len(left), k, np.int64)
+    values, offsets = _buffers(feature.records, np.uint8)
+    bits = channel.extractor.bit_count
+    return bits - _distances(values, offsets, left, right, bits // 8), np.full(len(left), bits, np.int64)
+
+
+def _accepts(channel: Channel, numerator: Int64s, denominator: Int64s) -> npt.NDArray[np.bool_]:
+    if channel.match.rule == "hamming":
+        return np.asarray(denominator - numerator <= channel.match.max_distance)
+    p, q = channel.match.fraction.as_integer_ratio()
+    return np.asarray(numerator * q >= p * denominator)  # q <= 10^9 and counts < 2^31: no overflow
+
+
+def _buffers(array: pa.Array, dtype: type) -> tuple[npt.NDArray[np.generic], Int64s]:
+    """(values, offsets in values) of a binary array whose every value is a whole number of `dtype`."""
+    width = np.dtype(dtype).itemsize
+    offset_type = np.int64 if pa.types.is_large_binary(array.type) else np.int32
+    _, raw_offsets, raw_values = array.buffers()
+    offsets = np.frombuffer(raw_offsets, offset_type)[array.offset : array.offset + len(array) + 1]
+    size = (raw_values.size if raw_values is not None else 0) // width * width
+    values = np.frombuffer(raw_values, np.uint8)[:size].view(dtype) if size else np.empty(0, dtype)
+    return values, offsets.astype(np.int64) // width
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _intersections(values: npt.NDArray[np.uint64], offsets: Int64s, left: Int64s, right: Int64s) -> Int64s:
+    out = np.zeros(len(left), dtype=np.int64)
+    for p in range(len(left)):
+        i, i_end = offsets[left[p]], offsets[left[p] + 1]
+        j, j_end = offsets[right[p]], offsets[right[p] + 1]
+        common = 0
+        while i < i_end and j < j_end:
+            a, b = values[i], values[j]
+            common += a == b
+            i += a <= b
+            j += b <= a
+        out[p] = common
+    return out
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _count_bands(
+    values: npt.NDArray[np.uint32], offsets: Int64s, left: Int64s, right: Int64s, count: int, rows: int
+) -> Int64s:
+    """How many of `count` runs of `rows` values are equal; with rows = 1, agreeing permutations."""
+    out = np.zeros(len(left), dtype=np.int64)
+    for p in range(len(left)):
+        i, j = offsets[left[p]], offsets[right[p]]
+        for band in range(count):
+            equal = True
+            for k in range(band * rows, (band + 1) * rows):
+                equal &= values[i + k] == values[j + k]
+            out[p] += equal
+    return out
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _distances(
+    values: npt.NDArray[np.uint8], offsets: Int64s, left: Int64s, right: Int64s, width: int
+) -> Int64s:
+    out = np.zeros(len(left), dtype=np.int64)
+    for p in range(len(left)):
+        i, j = offsets[left[p]], offsets[right[p]]
+        for k in range(width):
+            x = values[i + k] ^ values[j + k]
+            while x:
+                x &= x - 1
+                out[p] += 1
+    return out

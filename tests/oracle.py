@@ -6,8 +6,10 @@ Clear before fast. Each function states one section of that page. Only text chan
 
 import hashlib
 import json
+import math
 import re
 import struct
+import sys
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -126,15 +128,15 @@ def parse(record: Record) -> Event | str:  # noqa: PLR0911 - one return a reason
     """The event of a record, or the reason why it is none."""
     partition, offset, append_time, value = record
     try:
-        body = json.loads((value or b"").decode("utf-8"), parse_constant=refuse_constant)
-    except (ValueError, RecursionError):
+        body = strict_json((value or b"").decode("utf-8"))
+    except ValueError:
         return "not_json"
     if not isinstance(body, dict):
         return "not_json"
     if not all(field in body for field in ("id", "op", "event_time")):
         return "missing_field"
     id, op, event_time = body["id"], body["op"], body["event_time"]
-    if not isinstance(id, str) or id == "" or not encodable(id):
+    if not isinstance(id, str) or id == "":
         return "id_invalid"
     if len(id.encode()) > 1024:
         return "id_too_long"
@@ -146,43 +148,58 @@ def parse(record: Record) -> Event | str:  # noqa: PLR0911 - one return a reason
     return Event(id, op, event_time, digest, kind, data, append_time, partition, offset)
 
 
-def refuse_constant(name: str) -> None:
-    """Python's json takes NaN and Infinity, which are no JSON."""
-    raise ValueError(name)
-
-
-def encodable(text: str) -> bool:
-    """Whether the text has no unpaired surrogate."""
+def strict_json(text: str) -> Any:
+    """JSON without what only Python takes: NaN, unpaired surrogates, numbers beyond a double, any depth."""
+    escapes = re.sub(r"\\\\", "", text)
+    escapes = re.sub(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}", "", escapes)
+    if re.search(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}", escapes):
+        raise ValueError("an unpaired surrogate")
+    depth = deepest = 0
+    for character in re.sub(r'"(\\.|[^"\\])*"', "", text):
+        depth += (character in "[{") - (character in "]}")
+        deepest = max(deepest, depth)
+    if deepest > 1024:
+        raise ValueError("too deep")
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(limit + 2 * deepest)
     try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
+        return json.loads(text, parse_int=finite_int, parse_float=finite_float, parse_constant=refuse)
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+def finite_float(literal: str) -> float:
+    """A number's double. Raises ValueError beyond the greatest."""
+    if math.isinf(float(literal)):
+        raise ValueError(f"{literal} is beyond a double")
+    return float(literal)
+
+
+def finite_int(literal: str) -> int:
+    """An integer, exactly. Raises ValueError beyond the greatest double."""
+    finite_float(literal)
+    return int(literal)
+
+
+def refuse(constant: str) -> None:
+    """NaN, Infinity and -Infinity are no JSON."""
+    raise ValueError(constant)
 
 
 def read_payload(payload: Any) -> tuple[str, bytes, str]:
     """Kind, bytes and content digest of an upsert's payload."""
     if isinstance(payload, dict) and sum(member in payload for member in ("text", "vector", "uri")) == 1:
         text, vector, uri = payload.get("text"), payload.get("vector"), payload.get("uri")
-        if isinstance(text, str) and encodable(text):
+        if isinstance(text, str):
             return "text", text.encode(), hashlib.sha256(text.encode()).hexdigest()
         if isinstance(vector, list) and all(type(number) in (int, float) for number in vector):
-            data = b"".join(struct.pack("<d", nearest_float(number)) for number in vector)
+            data = b"".join(struct.pack("<d", number) for number in vector)
             return "vector", data, hashlib.sha256(data).hexdigest()
-        sha256 = payload.get("sha256")
-        hexadecimal = isinstance(sha256, str) and re.fullmatch("[0-9a-fA-F]{64}", sha256)
-        if isinstance(uri, str) and encodable(uri) and hexadecimal:
+        sha256 = payload.get("sha256", "")
+        if isinstance(uri, str) and isinstance(sha256, str) and re.fullmatch("[0-9a-fA-F]{64}", sha256):
             return "uri", uri.encode(), sha256.lower()
-    canonical = json.dumps(payload, sort_keys=True, separators=(",", ":"))
-    return "invalid", b"", hashlib.sha256(canonical.encode("ascii")).hexdigest()
-
-
-def nearest_float(number: float) -> float:
-    """IEEE rounding: an integer beyond the greatest double is infinite, as 1e400 is."""
-    try:
-        return float(number)
-    except OverflowError:
-        return float("inf") if number > 0 else float("-inf")
+    canonical = json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return "invalid", b"", hashlib.sha256(canonical.encode()).hexdigest()
 
 
 # --- Times and versions

@@ -255,7 +255,7 @@ def judge(spec: dict[str, Any], event: Event) -> tuple[str, list[Tokens]]:
         return "deleted", []
     if event.kind != "text":
         return "payload_invalid", []
-    if len(event.data) > spec["limits"]["payload_bytes"]:
+    if len(event.data) > spec.get("limits", {}).get("payload_bytes", 32 * 2**20):
         return "payload_too_large", []
     sets = [shingle(channel, event.data.decode()) for channel in spec["channels"]]
     return ("ok" if any(sets) else "no_features"), sets

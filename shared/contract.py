@@ -40,7 +40,9 @@ def _channel(channel: Channel) -> dict[str, Any]:
         "minhash": {
             "scheme": minhash.SCHEME,
             **asdict(channel.minhash),
-            "permutations_digest": minhash.permutations_digest(channel.minhash.permutations, channel.minhash.seed),
+            "permutations_digest": minhash.permutations_digest(
+                channel.minhash.permutations, channel.minhash.seed
+            ),
         },
         "bands": asdict(channel.bands),
         "draws": asdict(channel.draws),
@@ -55,26 +57,29 @@ def contract_id(spec: Spec) -> str:
 
 def differences(a: dict[str, Any], b: dict[str, Any]) -> list[tuple[str, Any, Any]]:
     """(path, value in a, value in b) of every field that differs, sorted by path."""
-    left, right = _flat(a), _flat(b)
+    left, right = flat(a), flat(b)
     return [(k, left.get(k), right.get(k)) for k in sorted(left | right) if left.get(k) != right.get(k)]
 
 
-def _flat(value: Any, path: str = "") -> dict[str, Any]:
+def flat(value: Any, path: str = "") -> dict[str, Any]:
+    """A contract's fields by path, such as `channels[0].bands.rows`."""
     if isinstance(value, dict):
         entries = [(f"{path}.{key}" if path else key, item) for key, item in value.items()]
     elif isinstance(value, list):
         entries = [(f"{path}[{i}]", item) for i, item in enumerate(value)]
     else:
         return {path: value}
-    return {key: leaf for child, item in entries for key, leaf in _flat(item, child).items()}
+    return {key: leaf for child, item in entries for key, leaf in flat(item, child).items()}
 
 
-def require_equal(a_name: str, a: dict[str, Any], a_id: str, b_name: str, b: dict[str, Any], b_id: str) -> None:
+def require_equal(
+    a_name: str, a: dict[str, Any], a_id: str, b_name: str, b: dict[str, Any], b_id: str
+) -> None:
     """Raise ContractError with both ids and the fields that differ, unless the ids are equal."""
     if a_id == b_id:
         return
     rows = "; ".join(f"{path}: {x!r} against {y!r}" for path, x, y in differences(a, b)[:8])
     raise ContractError(
-        f"{a_name} has contract {a_id} and {b_name} has {b_id}; they cannot be mixed or compared. They differ in: "
-        f"{rows or 'nothing shown here (made by another version)'}"
+        f"{a_name} has contract {a_id} and {b_name} has {b_id}; they cannot be mixed or compared. "
+        f"They differ in: {rows or 'nothing shown here (made by another version)'}"
     )

@@ -1,0 +1,43 @@
+"""What all terminal output has in common: 100 columns, plain tables, and ids that cannot harm a terminal."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+WIDTH = 100
+
+
+def console(**options: Any) -> Console:
+    """A console of 100 columns; colours only on a terminal, markup nowhere."""
+    return Console(width=WIDTH, highlight=False, markup=False, emoji=False, **options)
+
+
+def printable(value: object, width: int = 0) -> str:
+    """Text for one cell: control and direction characters as \\u escapes, cut in the middle to `width`."""
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value))
+    if width and len(text) > width:
+        head = (width - 1) // 2
+        text = f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
+    return text
+
+
+def number(value: int) -> str:
+    return f"{value:,}"
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """A plain table; whole numbers stand to the right."""
+    body = [list(row) for row in rows]
+    out = Table(
+        title=Text(title, "bold"), title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False
+    )
+    for i, name in enumerate(columns):
+        whole = bool(body) and all(isinstance(row[i], int) and not isinstance(row[i], bool) for row in body)
+        out.add_column(Text(name), justify="right" if whole else "left", overflow="fold")
+    for row in body:
+        out.add_row(*(Text(number(cell) if type(cell) is int else printable(cell)) for cell in row))
+    return out

@@ -51,8 +51,13 @@ def _channel(channel: Channel) -> dict[str, Any]:
 
 
 def contract_id(spec: Spec) -> str:
-    """32 hex digits of the sha256 of the contract's canonical JSON."""
-    return hashlib.sha256(orjson.dumps(contract(spec), option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
+    """32 hex digits that stand for everything in this spec that changes a result."""
+    return id_of(contract(spec))
+
+
+def id_of(contract: dict[str, Any]) -> str:
+    """The id of a contract as `contract` gives it: 32 hex digits of the sha256 of its canonical JSON."""
+    return hashlib.sha256(orjson.dumps(contract, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
 
 
 def differences(a: dict[str, Any], b: dict[str, Any]) -> list[tuple[str, Any, Any]]:

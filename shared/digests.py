@@ -48,12 +48,19 @@ def digest(table: pa.Table, shard_column: str, columns: list[str]) -> Digest:
     """The digest of these rows. `columns`: what of a row counts; `shard_column`: the id that shards it."""
     shard = shards(table.column(shard_column))
     lanes = np.zeros((SHARDS, 2), np.uint64)
+    np.add.at(lanes, shard, row_hashes(table, columns))
+    return Digest(np.bincount(shard, minlength=SHARDS).astype(np.int64), lanes)
+
+
+def row_hashes(table: pa.Table, columns: list[str]) -> UInt64s:
+    """uint64[rows, 2]: two independent hashes of each canonical row, the lanes of a digest."""
+    out = np.empty((table.num_rows, 2), np.uint64)
     for lane in range(2):
         hashes = np.empty((table.num_rows, len(columns)), np.uint64)
         for i, name in enumerate(columns):
             hashes[:, i] = _column_hashes(table.column(name), 2 * i + lane)
-        np.add.at(lanes[:, lane], shard, _hash_rows(hashes, lane))
-    return Digest(np.bincount(shard, minlength=SHARDS).astype(np.int64), lanes)
+        out[:, lane] = _hash_rows(hashes, lane)
+    return out
 
 
 def _column_hashes(column: pa.ChunkedArray, seed: int) -> UInt64s:

@@ -1,13 +1,13 @@
 """A run: what an engine found, in one folder format for both, so that every tool takes either.
 
-    manifest.json    written last; a folder without one is no run
-    items/ signatures/ verification/ edges/ clusters/    Parquet, sorted by (shard, id) in each file
+manifest.json    written last; a folder without one is no run
+items/ signatures/ verification/ edges/ clusters/    Parquet, sorted by (shard, id) in each file
 """
 
 import hashlib
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,9 @@ class Stage:
     digested: tuple[str, ...]
 
 
-def _stage(name: str, shard_by: str, columns: list[tuple[str, pa.DataType]], outside: Sequence[str] = ()) -> Stage:
+def _stage(
+    name: str, shard_by: str, columns: list[tuple[str, pa.DataType]], outside: Sequence[str] = ()
+) -> Stage:
     schema = pa.schema([pa.field("shard", pa.int32(), False), *(pa.field(n, t, False) for n, t in columns)])
     return Stage(name, schema, shard_by, tuple(n for n, _ in columns if n not in outside))
 
@@ -98,7 +100,9 @@ class Run:
     def rows(self, stage: str) -> int:
         return int(self.manifest["stages"][stage]["rows"])
 
-    def read(self, stage: str, shards: Sequence[int] | None = None, columns: list[str] | None = None) -> pa.Table:
+    def read(
+        self, stage: str, shards: Sequence[int] | None = None, columns: list[str] | None = None
+    ) -> pa.Table:
         """The stage's rows (of these shards only), in no particular order across files."""
         keep = None if shards is None else pc.field("shard").isin(list(shards))
         return self._dataset(stage).to_table(columns=columns, filter=keep)
@@ -124,7 +128,33 @@ def open_run(path: str | Path) -> Run:
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         found = manifest.get("format") if isinstance(manifest, dict) else None
         raise SourceError(f"{file} has run format {found!r}; this version of crossfade reads format {FORMAT}")
+    _check_manifest(file, manifest)
     return Run(Path(path), manifest)
+
+
+_PARTS = {"engine": str, "versions": dict, "contract_id": str, "contract": dict, "spec": dict, "input": dict}
+_PARTS |= {"counts": dict, "stages": dict, "seconds": dict}
+
+
+def _check_manifest(file: Path, manifest: dict[str, Any]) -> None:
+    """Raises SourceError unless every part that readers rely on is there and of its type."""
+    _require(manifest, _PARTS, str(file))
+    if contract.id_of(manifest["contract"]) != manifest["contract_id"]:
+        raise SourceError(
+            f"{file} is damaged: contract_id is not the id of its contract; write the run again"
+        )
+    for name in STAGES:
+        _require(
+            manifest["stages"].get(name), {"rows": int, "digests": dict, "files": list}, f"{file}, {name}"
+        )
+        for entry in manifest["stages"][name]["files"]:
+            _require(entry, {"path": str, "bytes": int, "rows": int, "sha256": str}, f"{file}, {name}, files")
+
+
+def _require(data: Any, parts: Mapping[str, type], where: str) -> None:
+    for name, wanted in parts.items():
+        if not isinstance(data, dict) or not isinstance(data.get(name), wanted):
+            raise SourceError(f"{where}: {name} is missing or not of its type; write the run again")
 
 
 def stage_entry(run: Path, stage: Stage, digest: digests.Digest) -> dict[str, Any]:
@@ -146,7 +176,12 @@ def _file_entry(run: Path, file: Path) -> dict[str, Any]:
     with file.open("rb") as stream:
         checksum = hashlib.file_digest(stream, "sha256").hexdigest()
     rows = pq.read_metadata(file).num_rows
-    return {"path": str(file.relative_to(run)), "bytes": file.stat().st_size, "rows": rows, "sha256": checksum}
+    return {
+        "path": str(file.relative_to(run)),
+        "bytes": file.stat().st_size,
+        "rows": rows,
+        "sha256": checksum,
+    }
 
 
 def write_manifest(
@@ -177,7 +212,9 @@ def write_manifest(
         "stages": stages,
         "seconds": seconds,
     }
-    write_atomically(run / MANIFEST, orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
+    write_atomically(
+        run / MANIFEST, orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
+    )
 
 
 def write_atomically(path: Path, data: bytes) -> None:

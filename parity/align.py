@@ -1,0 +1,57 @@
+"""May two runs be compared at all? Only with one contract, over one set of records."""
+
+from typing import Any
+
+from shared import contract
+from shared.errors import CrossfadeError
+from shared.fence import Fence
+from shared.run import Run
+
+
+class AlignmentError(CrossfadeError):
+    """The runs did not see the same records."""
+
+
+def require_comparable(a: Run, b: Run) -> dict[str, Any]:
+    """What aligns the runs, {"fence": …} or {"event_set": …}. Raises ContractError or AlignmentError."""
+    contract.require_equal(
+        str(a.path), a.manifest["contract"], a.contract_id, str(b.path), b.manifest["contract"], b.contract_id
+    )
+    if a.fence and b.fence:
+        if a.fence != b.fence:
+            raise AlignmentError(_unequal_fences(a, a.fence, b, b.fence))
+        return {"fence": a.fence.to_json()}
+    if a.fence or b.fence:
+        fenced, loose = (a, b) if a.fence else (b, a)
+        raise AlignmentError(
+            f"{fenced.path} stands at a fence and {loose.path} was made from files without offsets, so "
+            f"nobody can tell whether they saw the same records; make both from one lake, or both from the same files"
+        )
+    if a.event_set is None or a.event_set != b.event_set:
+        raise AlignmentError(
+            f"{a.path} and {b.path} were made from different sets of events ({a.event_set or 'unknown'} "
+            f"against {b.event_set or 'unknown'}); make both from the same files"
+        )
+    return {"event_set": a.event_set}
+
+
+def _unequal_fences(a: Run, fence_a: Fence, b: Run, fence_b: Fence) -> str:
+    parts = [
+        f"{name} {x} against {y}"
+        for name, x, y in (
+            ("cluster", fence_a.cluster, fence_b.cluster),
+            ("topic", fence_a.topic, fence_b.topic),
+        )
+        if x != y
+    ]
+    left, right = fence_a.positions(), fence_b.positions()
+    parts += [
+        f"partition {partition} ({left.get(partition, 'absent')} against {right.get(partition, 'absent')})"
+        for partition in sorted(left | right)
+        if left.get(partition) != right.get(partition)
+    ]
+    return (
+        f"{a.path} and {b.path} stand at different fences, so they did not see the same records: "
+        f"{fence_a.describe()} against {fence_b.describe()}; they differ in {', '.join(parts)}; "
+        f"make one of them again at the other's fence"
+    )

@@ -1,0 +1,103 @@
+"""Is a run what its manifest says? Files by size and footer always; every byte and row with --verify."""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from shared import digests
+from shared.errors import SourceError
+from shared.run import STAGES, Run, Stage
+
+AGAIN = "the run is damaged; write it again"
+
+
+def check_files(run: Run) -> None:
+    """Every file exists with its size and its footer's rows, and the counts add up. Raises SourceError."""
+    for name in STAGES:
+        entry = run.manifest["stages"][name]
+        for file in entry["files"]:
+            _check_file(run, file)
+        in_files = sum(file["rows"] for file in entry["files"])
+        in_digests = sum(_digest_rows(run, name, value) for value in entry["digests"].values())
+        if not entry["rows"] == in_files == in_digests:
+            raise SourceError(
+                f"{run.path}: the manifest gives {name} {entry['rows']} rows, its files {in_files} and its "
+                f"digests {in_digests}; {AGAIN}"
+            )
+
+
+def verify_contents(run: Run) -> None:
+    """Read everything: file checksums, and the digests of the rows. Raises SourceError."""
+    for name, stage in STAGES.items():
+        for file in run.manifest["stages"][name]["files"]:
+            with (run.path / file["path"]).open("rb") as stream:
+                if hashlib.file_digest(stream, "sha256").hexdigest() != file["sha256"]:
+                    raise SourceError(
+                        f"{run.path / file['path']} does not have the manifest's checksum; {AGAIN}"
+                    )
+        total = digests.empty()
+        for batch in run.batches(name):
+            total += _digest(run, stage, pa.table(batch))
+        _require(run, name, run.digests(name), total.to_json())
+
+
+def read_checked(run: Run, stage: Stage, shards: Iterable[int]) -> pa.Table:
+    """The rows of these shards. Raises SourceError unless they have the manifest's digests."""
+    wanted = list(shards)
+    try:
+        table = run.read(stage.name, wanted)
+    except (OSError, pa.ArrowException) as error:
+        raise SourceError(
+            f"{run.path}: the rows of {stage.name} cannot be read ({error}); {AGAIN}"
+        ) from error
+    stated = {shard: digest for shard, digest in run.digests(stage.name).items() if int(shard, 16) in wanted}
+    _require(run, stage.name, stated, _digest(run, stage, table).to_json())
+    return table
+
+
+def _check_file(run: Run, entry: dict[str, Any]) -> None:
+    path = run.path / entry["path"]
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise SourceError(
+            f"{path} is missing ({error.strerror}), but the manifest lists it; {AGAIN}"
+        ) from error
+    if size != entry["bytes"]:
+        raise SourceError(f"{path} has {size} bytes, by the manifest {entry['bytes']}; {AGAIN}")
+    try:
+        rows = pq.read_metadata(path).num_rows
+    except (OSError, pa.ArrowException) as error:
+        raise SourceError(f"{path} is no Parquet file ({error}); {AGAIN}") from error
+    if rows != entry["rows"]:
+        raise SourceError(f"{path} has {rows} rows, by the manifest {entry['rows']}; {AGAIN}")
+
+
+def _digest(run: Run, stage: Stage, table: pa.Table) -> digests.Digest:
+    stored = table.column("shard").to_numpy()
+    if not np.array_equal(stored, digests.shards(table.column(stage.shard_by))):
+        raise SourceError(
+            f"{run.path}: rows of {stage.name} stand in a shard that is not their id's; {AGAIN}"
+        )
+    return digests.digest(table, stage.shard_by, list(stage.digested))
+
+
+def _digest_rows(run: Run, stage: str, digest: object) -> int:
+    rows, _, _ = str(digest).partition(":")
+    if not rows.isdigit():
+        raise SourceError(f"{run.path}: the manifest's digests of {stage} hold {digest!r}; {AGAIN}")
+    return int(rows)
+
+
+def _require(run: Run, stage: str, stated: dict[str, str], found: dict[str, str]) -> None:
+    if stated == found:
+        return
+    shards = sorted(key for key in stated | found if stated.get(key) != found.get(key))
+    raise SourceError(
+        f"{run.path / 'manifest.json'} does not have the digests of the rows of {stage} "
+        f"(shard {', '.join(shards[:4])}{', …' if len(shards) > 4 else ''}); {AGAIN}"
+    )

@@ -45,12 +45,11 @@ def _signatures(
     for i in range(len(offsets) - 1):
         row = out[i]
         for t in range(offsets[i], offsets[i + 1]):
+            # numba widens uint32 arithmetic to 64 bits, hence a cast after every step
             h = np.uint32(tokens[t])
-            h ^= h >> np.uint32(16)
-            h *= np.uint32(0x85EBCA6B)
-            h ^= h >> np.uint32(13)
-            h *= np.uint32(0xC2B2AE35)
-            h ^= h >> np.uint32(16)
+            h = np.uint32((h ^ (h >> np.uint32(16))) * np.uint32(0x85EBCA6B))
+            h = np.uint32((h ^ (h >> np.uint32(13))) * np.uint32(0xC2B2AE35))
+            h = np.uint32(h ^ (h >> np.uint32(16)))
             for j in range(k):  # vectorised by LLVM: one multiply, add and minimum a lane
                 v = np.uint32(a[j] * h + b[j])
                 row[j] = min(row[j], v)
@@ -79,5 +78,7 @@ def to_datasketch(signature: npt.NDArray[np.uint32], seed: int) -> "datasketch.M
 def from_datasketch(sketch: "datasketch.MinHash") -> npt.NDArray[np.uint32]:
     """uint32[count] of a datasketch 2.x MinHash. Another scheme (all of 1.x) raises ValueError."""
     if sketch.scheme != SCHEME:
-        raise ValueError(f"this sketch has datasketch's scheme {sketch.scheme!r}; crossfade's values are {SCHEME!r}")
+        raise ValueError(
+            f"this sketch has datasketch's scheme {sketch.scheme!r}; crossfade's values are {SCHEME!r}"
+        )
     return np.asarray(sketch.hashvalues, dtype=np.uint32).copy()

@@ -111,7 +111,9 @@ class Spec:
 
 def preset_names() -> list[str]:
     folder = resources.files("shared") / "presets"
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    return sorted(
+        entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")
+    )
 
 
 def load(name_or_path: str) -> Spec:
@@ -210,8 +212,8 @@ def _check_channel(channel: Channel, where: str) -> None:
     _between(bands.rows, 1, 4096, f"{where}: bands.rows")
     if bands.count * bands.rows > minhash.permutations:
         raise SpecError(
-            f"{where}: {bands.count} bands of {bands.rows} rows need {bands.count * bands.rows} permutations; "
-            f"minhash.permutations is {minhash.permutations}"
+            f"{where}: {bands.count} bands of {bands.rows} rows need {bands.count * bands.rows} "
+            f"permutations; minhash.permutations is {minhash.permutations}"
         )
     _between(draws.first, 0, 1024, f"{where}: draws.first")
     _between(draws.near, 0, 1024, f"{where}: draws.near")
@@ -221,7 +223,9 @@ def _check_channel(channel: Channel, where: str) -> None:
     if match.rule == "hamming":
         bits = channel.extractor.bit_count
         if not bits:
-            raise SpecError(f"{where}: match.rule hamming needs bits, which {channel.extractor_name} does not give")
+            raise SpecError(
+                f"{where}: match.rule hamming needs bits, which {channel.extractor_name} does not give"
+            )
         if match.max_distance is None or match.threshold is not None:
             raise SpecError(f"{where}: match.rule hamming takes max_distance (bits) and no threshold")
         _between(match.max_distance, 0, bits - 1, f"{where}: match.max_distance")
@@ -233,7 +237,9 @@ def _check_channel(channel: Channel, where: str) -> None:
     except (ValueError, ZeroDivisionError) as error:
         raise SpecError(f"{where}: match.threshold {match.threshold!r} is not a decimal") from error
     if not 0 < fraction <= 1 or fraction.denominator > 10**9:
-        raise SpecError(f"{where}: match.threshold {match.threshold!r} must be above 0, at most 1, to 9 decimals")
+        raise SpecError(
+            f"{where}: match.threshold {match.threshold!r} must be above 0, at most 1, to 9 decimals"
+        )
 
 
 def _check(spec: Spec) -> None:
@@ -246,13 +252,17 @@ def _check(spec: Spec) -> None:
     if len(kinds) > 1:
         raise SpecError(f"all channels must take one kind of payload; these take {', '.join(sorted(kinds))}")
     if spec.clusters.rule not in CLUSTER_RULES:
-        raise SpecError(f"clusters.rule is {spec.clusters.rule!r}; it must be one of {', '.join(CLUSTER_RULES)}")
+        raise SpecError(
+            f"clusters.rule is {spec.clusters.rule!r}; it must be one of {', '.join(CLUSTER_RULES)}"
+        )
     for name in ("max_skew_ms", "max_lateness_ms", "retention_ms"):
         value = getattr(spec.times, name)
         if value is not None:
             _between(value, 0, 2**53, f"times.{name}")
     if spec.times.retention_ms is not None and spec.times.max_skew_ms is None:
-        raise SpecError("times.retention_ms requires times.max_skew_ms: one record from 2999 would expire the rest")
+        raise SpecError(
+            "times.retention_ms requires times.max_skew_ms: one record from 2999 would expire the rest"
+        )
     _between(spec.limits.payload_bytes, 1, 2**31 - 1, "limits.payload_bytes")
     _between(spec.limits.image_pixels, 1, 2**31 - 1, "limits.image_pixels")
 

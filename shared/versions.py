@@ -25,7 +25,7 @@ NEVER = -(2**62)  # the watermark of no records, and a horizon that nothing is b
 
 @dataclass(frozen=True)
 class Resolved:
-    """winners: WINNER_SCHEMA, one row an id, by id. kept: EVENT_SCHEMA, what later calls must be given again."""
+    """winners: WINNER_SCHEMA, one row an id, by id. kept: EVENT_SCHEMA, to be given to later calls again."""
 
     winners: pa.Table
     kept: pa.Table
@@ -103,8 +103,8 @@ def _version_times(events: pa.Table, times: Times) -> Int64s:
         append: Int64s = events.column("append_time").to_numpy()
         if len(append) and append.min() < 0:
             raise SourceError(
-                "the spec sets times.max_skew_ms or times.max_lateness_ms, and the input has records without an "
-                "append time; read it from a log with LogAppendTime or a lake made from one"
+                "the spec sets times.max_skew_ms or times.max_lateness_ms, and the input has records without "
+                "an append time; read it from a log with LogAppendTime or a lake made from one"
             )
         if times.max_skew_ms is not None:
             version = np.minimum(version, append + times.max_skew_ms)

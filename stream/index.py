@@ -1,0 +1,214 @@
+"""The index, maintained under any order of arrival, edits and deletes.
+
+A micro-batch first removes what is no longer so, then inserts what is new. Each half does the same
+four steps: change the buckets, probe again every item whose draws changed, verify the new pairs, and
+settle the heads (stream/settle.py). What it ends in depends on the set of items alone; DESIGN.md,
+section 1, has the argument and docs/semantics.md the rules.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from shared import lsh
+from shared.heads import key_id
+from shared.similarity import NO_MATCH, ChannelFeatures, verify
+from shared.spec import Spec
+from stream.postings import Bucket, bucket_key
+from stream.state import (
+    Match,
+    item_keys,
+    later_prefix,
+    pack_matches,
+    pack_pieces,
+    unpack_matches,
+    unpack_pieces,
+)
+from stream.stores.overlay import Overlay
+
+Pair = tuple[bytes, bytes]  # priority keys: the later, the earlier
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An item to insert: its priority key and, a channel, its signature and record (None: no features)."""
+
+    key: bytes
+    pieces: tuple[bytes | None, ...]
+
+
+class Index:
+    """One micro-batch's work on the index. Everything it changes is in `state`; call `flush` at the end."""
+
+    def __init__(self, spec: Spec, state: Overlay) -> None:
+        self.spec, self.state = spec, state
+        self._buckets: dict[bytes, Bucket] = {}
+        self._item_keys: dict[bytes, bytes] = {}
+        self._features: dict[bytes, list[bytes | None]] = {}
+        self.verified = 0  # pairs, for the counts that people look at
+
+    def remove(self, keys: Sequence[bytes]) -> set[bytes]:
+        """Take these items (priority keys) out. The items whose edges changed."""
+        affected: set[bytes] = set()
+        buckets = self._buckets_of(keys)
+        for key in keys:
+            for bucket, first, near in buckets[key]:
+                rank = bucket.remove(key)
+                affected.update(bucket.members(rank, len(bucket) if rank < first else rank + near))
+        gone = set(keys)
+        orphans = self._cut_edges(keys)
+        for key, item in zip(keys, self.item_keys(keys), strict=True):
+            self.state.put("features", item, None)
+            self._features.pop(key, None)
+        return self._probe((affected | orphans) - gone) | (orphans - gone)
+
+    def insert(self, entries: Sequence[Entry]) -> set[bytes]:
+        """Put these items in; none of them may be there. The items whose edges changed, and the new."""
+        keys = [entry.key for entry in entries]
+        for entry, item in zip(entries, self.item_keys(keys), strict=True):
+            self.state.put("features", item, pack_pieces(entry.pieces))
+            self._features[entry.key] = list(entry.pieces)
+        affected: set[bytes] = set()
+        buckets = self._buckets_of(keys)
+        for key in keys:
+            for bucket, first, near in buckets[key]:
+                rank = bucket.insert(key)
+                if rank < len(bucket) - 1:
+                    affected.update(
+                        bucket.members(rank + 1, len(bucket) if rank < first else rank + 1 + near)
+                    )
+        return self._probe(affected | set(keys)) | set(keys)
+
+    def flush(self) -> None:
+        """Write the buckets that changed into the overlay."""
+        for bucket in self._buckets.values():
+            for key, value in bucket.records():
+                self.state.put("postings", key, value)
+
+    def match(self, pairs: Iterable[Pair]) -> dict[Pair, Match | None]:
+        """Verify these pairs. An item that is not in the index matches nothing."""
+        wanted = list(pairs)
+        if not wanted:
+            return {}
+        self.verified += len(wanted)
+        keys = sorted({key for pair in wanted for key in pair})
+        row = {key: i for i, key in enumerate(keys)}
+        left = np.array([row[later] for later, _ in wanted], dtype=np.int64)
+        right = np.array([row[earlier] for _, earlier in wanted], dtype=np.int64)
+        found = verify(self.spec.channels, self._channel_features(keys), left, right)
+        numbers = zip(
+            found.channel.tolist(), found.numerator.tolist(), found.denominator.tolist(), strict=True
+        )
+        return {
+            pair: None if channel == NO_MATCH else Match(pair[1], channel, numerator, denominator)
+            for pair, (channel, numerator, denominator) in zip(wanted, numbers, strict=True)
+        }
+
+    def edges(self, keys: Sequence[bytes]) -> list[list[Match]]:
+        """The matches of each item among the earlier."""
+        values = self.state.get_many("edges", self.item_keys(keys))
+        return [unpack_matches(value) if value else [] for value in values]
+
+    def later(self, key: bytes) -> list[bytes]:
+        """The later items that have an edge to this one."""
+        prefix = later_prefix(key)
+        return [found[len(prefix) :] for found, _ in self.state.with_prefix("later", prefix)]
+
+    def item_keys(self, keys: Sequence[bytes]) -> list[bytes]:
+        """The item key of each priority key."""
+        known = self._item_keys
+        missing = [key for key in keys if key not in known]
+        if missing:
+            ids = pa.array([key_id(key) for key in missing], pa.binary()).cast(pa.string())
+            known.update(zip(missing, item_keys(ids), strict=True))
+        return [known[key] for key in keys]
+
+    def _probe(self, keys: set[bytes]) -> set[bytes]:
+        """Draw again for these items; those whose edges came out different."""
+        items = sorted(keys)
+        buckets = self._buckets_of(items)
+        drawn: dict[bytes, set[bytes]] = {}
+        for key in items:
+            found: set[bytes] = set()
+            for bucket, first, near in buckets[key]:
+                if len(bucket) > 1:
+                    rank = bucket.rank(key)
+                    end, start = lsh.draw_bounds.py_func(rank, first, near)
+                    found.update(bucket.members(0, end))
+                    found.update(bucket.members(start, rank))
+            drawn[key] = found
+        before = {
+            key: {m.other: m for m in matches} for key, matches in zip(items, self.edges(items), strict=True)
+        }
+        new = [(key, other) for key in items for other in drawn[key] if other not in before[key]]
+        verified = self.match(new)
+        changed = set()
+        for key in items:
+            now: dict[bytes, Match] = {}
+            for other in drawn[key]:
+                match = before[key].get(other) or verified[key, other]
+                if match:
+                    now[other] = match
+            if now != before[key]:
+                self._write_edges(key, before[key], now)
+                changed.add(key)
+        return changed
+
+    def _write_edges(self, key: bytes, before: dict[bytes, Match], now: dict[bytes, Match]) -> None:
+        (item,) = self.item_keys([key])
+        self.state.put("edges", item, pack_matches([now[other] for other in sorted(now)]) if now else None)
+        for other in before.keys() - now.keys():
+            self.state.put("later", later_prefix(other) + key, None)
+        for other in now.keys() - before.keys():
+            self.state.put("later", later_prefix(other) + key, b"")
+
+    def _cut_edges(self, keys: Sequence[bytes]) -> set[bytes]:
+        """Remove every edge of these items; the later items that lost one."""
+        orphans: set[bytes] = set()
+        for key, matches in zip(keys, self.edges(keys), strict=True):
+            self._write_edges(key, {match.other: match for match in matches}, {})
+            lost = self.later(key)
+            for later, known in zip(lost, self.edges(lost), strict=True):
+                before = {match.other: match for match in known}
+                self._write_edges(later, before, {other: m for other, m in before.items() if other != key})
+            orphans.update(lost)
+        return orphans
+
+    def _pieces(self, keys: Sequence[bytes]) -> list[list[bytes | None]]:
+        """Signature and record of each channel, of each item; nothing but None where it is not there."""
+        missing = [key for key in keys if key not in self._features]
+        nothing: list[bytes | None] = [None] * (2 * len(self.spec.channels))
+        for key, value in zip(missing, self.state.get_many("features", self.item_keys(missing)), strict=True):
+            self._features[key] = unpack_pieces(value) if value else nothing
+        return [self._features[key] for key in keys]
+
+    def _channel_features(self, keys: Sequence[bytes]) -> list[ChannelFeatures]:
+        columns = list(zip(*self._pieces(keys), strict=True))
+        return [
+            ChannelFeatures(pa.array(columns[2 * c], pa.binary()), pa.array(columns[2 * c + 1], pa.binary()))
+            for c in range(len(self.spec.channels))
+        ]
+
+    def _buckets_of(self, keys: Sequence[bytes]) -> dict[bytes, list[tuple[Bucket, int, int]]]:
+        """Each item's buckets, with their channel's draws."""
+        pieces = self._pieces(keys)
+        found: dict[bytes, list[tuple[bytes, int, int]]] = {key: [] for key in keys}
+        for order, channel in enumerate(self.spec.channels):
+            rows = [i for i in range(len(keys)) if pieces[i][2 * order] is not None]
+            if not rows:
+                continue
+            raw = b"".join([pieces[i][2 * order] or b"" for i in rows])
+            signatures = np.frombuffer(raw, "<u4").reshape(len(rows), channel.minhash.permutations)
+            first, near = channel.draws.first, channel.draws.near
+            for i, values in zip(rows, lsh.buckets(signatures, channel.bands).tolist(), strict=True):
+                found[keys[i]] += [(bucket_key(order, band, v), first, near) for band, v in enumerate(values)]
+        wanted = {name for names in found.values() for name, _, _ in names}
+        missing = [name for name in wanted if name not in self._buckets]
+        for name, record in zip(missing, self.state.get_many("postings", missing), strict=True):
+            self._buckets[name] = Bucket(name, record, lambda chunk: self.state.get("postings", chunk))
+        return {
+            key: [(self._buckets[name], first, near) for name, first, near in names]
+            for key, names in found.items()
+        }

@@ -1,0 +1,203 @@
+"""One micro-batch: records in, a changed state and the cluster changes out. No effect outside the overlay."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from shared import events, versions
+from shared.sketch import INDEXED, sketch
+from shared.spec import Spec
+from stream import state
+from stream.changes import ClusterChange, cluster_changes
+from stream.index import Entry, Index
+from stream.settle import put_cluster, settle
+from stream.state import Item
+from stream.stores.overlay import Overlay
+from stream.stores.protocol import Store
+
+_AGE = 2**63  # makes signed times sort as unsigned big-endian
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`state.changes` is to be written together; `dead`: events.DEAD_SCHEMA; `counts`: of this batch."""
+
+    state: Overlay
+    changes: list[ClusterChange]
+    dead: pa.Table
+    counts: dict[str, int]
+
+
+@dataclass
+class _Work:
+    """What resolving found is to be done: ids by what happens to them."""
+
+    rows: dict[bytes, Item] = field(default_factory=dict)  # item key -> its new row
+    gone: set[bytes] = field(default_factory=set)  # item keys that no event counts for any more
+    remove: list[bytes] = field(default_factory=list)  # priority keys
+    insert: list[Entry] = field(default_factory=list)
+
+
+def apply(spec: Spec, store: Store, records: pa.Table, positions: dict[int, int]) -> Outcome:
+    """Apply records (RECORD_SCHEMA); afterwards the state stands at `positions`.
+
+    Raises TransientError when a payload's bytes cannot be had now: nothing has happened then.
+    """
+    overlay = Overlay(store)
+    parsed = events.parse(records)
+    watermark = max(
+        _meta(overlay, state.META_WATERMARK, versions.NEVER), versions.watermark(parsed.events, spec.times)
+    )
+    horizon = versions.horizon(watermark, spec.times)
+    work = _resolve(spec, overlay, parsed.events, horizon)
+    index = Index(spec, overlay)
+    for item, row in work.rows.items():
+        overlay.put("items", item, row.pack())
+    for item in work.gone:
+        overlay.put("items", item, None)
+    if work.remove:
+        changed = index.remove(work.remove)
+        for key in work.remove:
+            put_cluster(index, key, None)
+        settle(index, changed)
+    if work.insert:
+        settle(index, index.insert(work.insert))
+    index.flush()
+    changes = cluster_changes(index, store)
+    for partition, offset, reason in zip(
+        *(parsed.dead.column(name).to_pylist() for name in ("partition", "offset", "reason")), strict=True
+    ):
+        overlay.put("dead", partition.to_bytes(4, "big") + offset.to_bytes(8, "big"), reason.encode())
+    counts = {
+        "records": records.num_rows,
+        "events": parsed.events.num_rows,
+        "dead_letters": parsed.dead.num_rows,
+        "pairs_verified": index.verified,
+    }
+    totals = _meta(overlay, state.META_COUNTS, {})
+    _put_meta(overlay, state.META_COUNTS, {name: totals.get(name, 0) + n for name, n in counts.items()})
+    _put_meta(
+        overlay, state.META_OFFSETS, {str(partition): offset for partition, offset in positions.items()}
+    )
+    _put_meta(overlay, state.META_WATERMARK, watermark)
+    return Outcome(overlay, changes, parsed.dead, counts)
+
+
+def _resolve(spec: Spec, overlay: Overlay, new: pa.Table, horizon: int) -> _Work:
+    """The winners of every id that these events, or the horizon, touch; and what follows from them."""
+    ids = new.column("id").unique()
+    expired = _expired(overlay, horizon) if spec.times.retention_ms is not None else []
+    touched = dict(zip(state.item_keys(ids), ids.to_pylist(), strict=True))
+    touched.update({item: item[1:].decode() for item in expired})
+    old = {
+        item: state.unpack_item(value) if value else None
+        for item, value in zip(touched, overlay.get_many("items", list(touched)), strict=True)
+    }
+    kept = _kept(spec, overlay, touched, old)
+    resolved = versions.resolve(pa.concat_tables([new, kept]), spec.times, horizon)
+    if spec.times.max_skew_ms is not None:
+        _write_kept(spec, overlay, touched, resolved)
+    return _plan(spec, overlay, touched, old, resolved.winners)
+
+
+def _kept(spec: Spec, overlay: Overlay, touched: dict[bytes, str], old: dict[bytes, Item | None]) -> pa.Table:
+    """The events that the state keeps of these ids; without max_skew the winners, payloads dropped."""
+    rows: list[dict[str, Any]] = []
+    if spec.times.max_skew_ms is not None:
+        for name, value in zip(touched.values(), overlay.get_many("versions", list(touched)), strict=True):
+            rows += state.unpack_events(name, value) if value else []
+    else:
+        for item, name in touched.items():
+            if row := old[item]:
+                rows.append(
+                    {
+                        "id": name,
+                        "op": row.op,
+                        "event_time": row.event_time,
+                        "append_time": row.append_time,
+                        "digest": row.digest,
+                        "partition": row.partition,
+                        "offset": row.offset,
+                        "kind": "none",
+                        "payload": b"",
+                    }
+                )
+    return pa.Table.from_pylist(rows, schema=events.EVENT_SCHEMA)
+
+
+def _write_kept(spec: Spec, overlay: Overlay, touched: dict[bytes, str], resolved: versions.Resolved) -> None:
+    by_id: dict[str, list[dict[str, Any]]] = {}
+    for row in resolved.kept.to_pylist():
+        by_id.setdefault(row["id"], []).append(row)
+    winner = dict(
+        zip(*(resolved.winners.column(name).to_pylist() for name in ("id", "version_time")), strict=True)
+    )
+    for item, name in touched.items():
+        rows = by_id.get(name, [])
+        overlay.put("versions", item, state.pack_events(rows) if rows else None)
+        if rows and spec.times.retention_ms is not None:
+            # Look again when the winner, or else the last event kept, falls below the horizon.
+            due = winner[name] if name in winner else max(row["event_time"] for row in rows)
+            overlay.put("ages", (due + _AGE).to_bytes(8, "big") + item, b"")
+
+
+def _expired(overlay: Overlay, horizon: int) -> list[bytes]:
+    """Item keys to be resolved again because their time is below the horizon; forgets those entries."""
+    found = []
+    for key, _ in overlay.with_prefix("ages", b""):
+        if int.from_bytes(key[:8], "big") - _AGE >= horizon:
+            break
+        found.append(key)
+    for key in found:
+        overlay.put("ages", key, None)
+    return [key[8:] for key in found]
+
+
+def _plan(
+    spec: Spec, overlay: Overlay, touched: dict[bytes, str], old: dict[bytes, Item | None], winners: pa.Table
+) -> _Work:
+    work = _Work()
+    keys = state.item_keys(winners.column("id"))
+    rows = winners.drop_columns(["id", "kind", "payload"]).to_pylist()
+    fresh = [
+        i
+        for i, (item, row) in enumerate(zip(keys, rows, strict=True))
+        if (was := old[item]) is None or (was.partition, was.offset) != (row["partition"], row["offset"])
+    ]
+    sketched = sketch(spec, winners.take(pa.array(fresh, pa.int64())))
+    columns = [
+        values for f in sketched.features for values in (f.signatures.to_pylist(), f.records.to_pylist())
+    ]
+    pieces = list(zip(*columns, strict=True)) if fresh else []
+    for place, i in enumerate(fresh):
+        item, was = keys[i], old[keys[i]]
+        now = Item(**rows[i], status=sketched.status[place])
+        work.rows[item] = now
+        _replace(work, item[1:], was, now, pieces[place])
+    # A winner whose record stays the same may still have another priority: its first append is what it was,
+    # so its times are too. What is left are ids without any event that counts.
+    work.gone = touched.keys() - set(keys)
+    for item in work.gone:
+        if was := old[item]:
+            _replace(work, item[1:], was, None, ())
+    return work
+
+
+def _replace(
+    work: _Work, name: bytes, was: Item | None, now: Item | None, pieces: tuple[bytes | None, ...]
+) -> None:
+    if was is not None and was.status in INDEXED:
+        work.remove.append(was.priority_key(name))
+    if now is not None and now.status in INDEXED:
+        work.insert.append(Entry(now.priority_key(name), pieces))
+
+
+def _meta(overlay: Overlay, name: bytes, default: Any) -> Any:
+    value = overlay.get("meta", name)
+    return default if value is None else orjson.loads(value)
+
+
+def _put_meta(overlay: Overlay, name: bytes, value: Any) -> None:
+    overlay.put("meta", name, orjson.dumps(value))

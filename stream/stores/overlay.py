@@ -1,0 +1,38 @@
+"""A micro-batch's changes over a store: read through, written at once by whoever commits."""
+
+from collections.abc import Iterator, Sequence
+
+from stream.stores.protocol import FAMILIES, Store
+
+
+class Overlay:
+    """`changes` is what `Store.write` takes. The store itself is only read."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.changes: dict[str, dict[bytes, bytes | None]] = {family: {} for family in FAMILIES}
+
+    def get_many(self, family: str, keys: Sequence[bytes]) -> list[bytes | None]:
+        changed = self.changes[family]
+        if not changed:
+            return self._store.get_many(family, keys)
+        absent = [key for key in keys if key not in changed]
+        stored = dict(zip(absent, self._store.get_many(family, absent), strict=True))
+        return [changed[key] if key in changed else stored[key] for key in keys]
+
+    def get(self, family: str, key: bytes) -> bytes | None:
+        return self.get_many(family, [key])[0]
+
+    def put(self, family: str, key: bytes, value: bytes | None) -> None:
+        """None deletes."""
+        self.changes[family][key] = value
+
+    def with_prefix(self, family: str, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """(key, value) of every key with this prefix; in no order."""
+        changed = self.changes[family]
+        for key, value in self._store.scan(family, prefix):
+            if not key.startswith(prefix):
+                break
+            if key not in changed:
+                yield key, value
+        yield from [(k, v) for k, v in changed.items() if v is not None and k.startswith(prefix)]

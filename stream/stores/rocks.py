@@ -1,0 +1,61 @@
+"""The store in RocksDB, through rocksdict's raw mode. One process owns it."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rocksdict import Checkpoint, DBCompressionType, Options, Rdict, WriteBatch
+
+from shared.errors import SourceError
+from stream.stores.protocol import FAMILIES, Changes
+
+
+def _options() -> Options:
+    options = Options(raw_mode=True)
+    options.set_compression_type(DBCompressionType.lz4())
+    options.set_write_buffer_size(64 * 2**20)
+    return options
+
+
+class RocksStore:
+    def __init__(self, path: Path, create: bool = True) -> None:
+        options = _options()
+        options.create_if_missing(create)
+        options.create_missing_column_families(create)
+        if not create and not (path / "CURRENT").exists():
+            raise SourceError(f"{path} holds no state; `crossfade consume --state {path}` makes it")
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            self._db = Rdict(str(path), options, column_families={name: _options() for name in FAMILIES})
+        except Exception as error:  # rocksdict raises bare Exceptions
+            why = "another process has it open" if "lock" in str(error).lower() else str(error)
+            raise SourceError(f"the state in {path} cannot be opened: {why}") from error
+        self._families = {name: self._db.get_column_family(name) for name in FAMILIES}
+        self._handles = {name: self._db.get_column_family_handle(name) for name in FAMILIES}
+
+    def get_many(self, family: str, keys: Sequence[bytes]) -> list[bytes | None]:
+        return self._families[family].get(list(keys)) if keys else []  # type: ignore[return-value]
+
+    def scan(self, family: str, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        yield from self._families[family].items(from_key=start)  # type: ignore[misc]
+
+    def write(self, changes: Changes) -> None:
+        # Not synced to disk: what a power cut takes is replayed up to the progress record.
+        batch = WriteBatch(raw_mode=True)
+        for family, entries in changes.items():
+            handle = self._handles[family]
+            for key, value in entries.items():
+                if value is None:
+                    batch.delete(key, handle)
+                else:
+                    batch.put(key, value, handle)
+        self._db.write(batch)
+
+    def checkpoint(self, path: Path) -> None:
+        if path.exists():
+            raise SourceError(f"the snapshot folder {path} exists already; name a new one")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Checkpoint(self._db).create_checkpoint(str(path))
+
+    def close(self) -> None:
+        self._families.clear()
+        self._db.close()

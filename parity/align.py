@@ -25,7 +25,7 @@ def require_comparable(a: Run, b: Run) -> dict[str, Any]:
         fenced, loose = (a, b) if a.fence else (b, a)
         raise AlignmentError(
             f"{fenced.path} stands at a fence and {loose.path} was made from files without offsets, so "
-            f"nobody can tell whether they saw the same records; make both from one lake, or both from the same files"
+            f"nobody can tell whether they saw the same records; make both from one lake, or both from files"
         )
     if a.event_set is None or a.event_set != b.event_set:
         raise AlignmentError(

@@ -1,6 +1,7 @@
 """Is a run what its manifest says? Files by size and footer always; every byte and row with --verify."""
 
 import hashlib
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,6 +13,7 @@ from shared import digests
 from shared.errors import SourceError
 from shared.run import STAGES, Run, Stage
 
+_SHARD, _DIGEST = re.compile("[0-9a-f]{2}"), re.compile("[0-9]+:[0-9a-f]{32}")
 AGAIN = "the run is damaged; write it again"
 
 
@@ -22,7 +24,7 @@ def check_files(run: Run) -> None:
         for file in entry["files"]:
             _check_file(run, file)
         in_files = sum(file["rows"] for file in entry["files"])
-        in_digests = sum(_digest_rows(run, name, value) for value in entry["digests"].values())
+        in_digests = sum(_digest_rows(run, name, *item) for item in entry["digests"].items())
         if not entry["rows"] == in_files == in_digests:
             raise SourceError(
                 f"{run.path}: the manifest gives {name} {entry['rows']} rows, its files {in_files} and its "
@@ -86,11 +88,12 @@ def _digest(run: Run, stage: Stage, table: pa.Table) -> digests.Digest:
     return digests.digest(table, stage.shard_by, list(stage.digested))
 
 
-def _digest_rows(run: Run, stage: str, digest: object) -> int:
-    rows, _, _ = str(digest).partition(":")
-    if not rows.isdigit():
-        raise SourceError(f"{run.path}: the manifest's digests of {stage} hold {digest!r}; {AGAIN}")
-    return int(rows)
+def _digest_rows(run: Run, stage: str, shard: str, digest: object) -> int:
+    if not _SHARD.fullmatch(shard) or not _DIGEST.fullmatch(str(digest)):
+        raise SourceError(
+            f"{run.path}: {shard!r}: {digest!r} is no digest of {stage} in the manifest; {AGAIN}"
+        )
+    return int(str(digest).partition(":")[0])
 
 
 def _require(run: Run, stage: str, stated: dict[str, str], found: dict[str, str]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
@@ -29,15 +29,13 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """A plain table; whole numbers stand to the right."""
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Group:
+    """A title over a plain table; whole numbers stand to the right."""
     body = [list(row) for row in rows]
-    out = Table(
-        title=Text(title, "bold"), title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False
-    )
+    out = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for i, name in enumerate(columns):
         whole = bool(body) and all(isinstance(row[i], int) and not isinstance(row[i], bool) for row in body)
         out.add_column(Text(name), justify="right" if whole else "left", overflow="fold")
     for row in body:
         out.add_row(*(Text(number(cell) if type(cell) is int else printable(cell)) for cell in row))
-    return out
+    return Group(Text(title, "bold"), out)

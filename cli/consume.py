@@ -1,0 +1,98 @@
+"""`crossfade consume`: follow an event log and keep the clusters."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from cli.options import KafkaSettings, kafka_options
+
+
+@click.command()
+@click.option("--spec", "spec_name", required=True, help="A preset's name or a TOML file.")
+@click.option("--topic", required=True, help="The items topic: a Kafka topic or file:DIR.")
+@click.option("--state", required=True, type=click.Path(path_type=Path), help="Folder of the RocksDB state.")
+@click.option("--output", default="clusters", show_default=True, help="Topic for the cluster changes.")
+@click.option("--until-fence", type=click.Path(path_type=Path), help="Stop at this fence (a file or a lake).")
+@click.option("--until-end", is_flag=True, help="Stop at the log's end as it is now.")
+@click.option(
+    "--snapshot-at", type=click.Path(path_type=Path), help="Copy the state at this fence, then go on."
+)
+@click.option("--snapshot", type=click.Path(path_type=Path), help="Folder for that copy.")
+@click.option("--batch-size", type=click.IntRange(1), help="Most records a micro-batch  [2000; images: 64].")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@kafka_options
+def command(
+    spec_name: str,
+    topic: str,
+    state: Path,
+    output: str,
+    until_fence: Path | None,
+    until_end: bool,
+    snapshot_at: Path | None,
+    snapshot: Path | None,
+    batch_size: int | None,
+    as_json: bool,
+    settings: KafkaSettings,
+) -> None:
+    """Follow the items TOPIC, keep the index in STATE and send every change of a cluster to OUTPUT.
+
+    It may be stopped and killed at any time; the next start goes on, and readers of OUTPUT with
+    read_committed see each change once.
+    """
+    from shared.fence import read_fence
+    from shared.spec import load
+    from stream.running import follow, open_consumer
+
+    if until_fence and until_end:
+        raise click.UsageError("--until-fence and --until-end exclude each other")
+    if bool(snapshot_at) != bool(snapshot):
+        raise click.UsageError("--snapshot-at FENCE and --snapshot DIR go together")
+    spec = load(spec_name)
+    console = Console(stderr=True)
+    started = time.monotonic()
+    with open_consumer(spec, topic, state, output, settings, batch_size) as consumer:
+        recovered = consumer.recover()
+        console.print(
+            f"contract of {spec.name}; {recovered}; at {consumer.fence().describe()}", highlight=False
+        )
+        totals = follow(
+            consumer,
+            until=read_fence(until_fence) if until_fence else None,
+            until_end=until_end,
+            snapshot_at=read_fence(snapshot_at) if snapshot_at else None,
+            snapshot=snapshot,
+            report=_reporter(console),
+        )
+        fence = consumer.fence()
+    seconds = time.monotonic() - started
+    summary = totals | {"recovered": recovered, "fence": fence.to_json(), "seconds": round(seconds, 3)}
+    if as_json:
+        click.echo(json.dumps(summary))
+        return
+    for name, value in totals.items():
+        click.echo(f"{name.replace('_', ' '):18} {value:>12,}")
+    click.echo(f"{'items a second':18} {totals['records'] / seconds:>12,.0f}")
+    click.echo(f"stands at {fence.describe()}")
+
+
+def _reporter(console: Console) -> Callable[[dict[str, Any], int], None]:
+    """Shows the totals and the lag at most twice a second, in place, on a terminal only."""
+    last = [0.0]
+
+    def report(totals: dict[str, Any], lag: int) -> None:
+        now = time.monotonic()
+        if sys.stderr.isatty() and now - last[0] >= 0.5:
+            last[0] = now
+            console.print(
+                f"\r{totals['records']:,} records, {totals['changes']:,} changes, lag {lag:,}   ",
+                end="",
+                highlight=False,
+            )
+
+    return report

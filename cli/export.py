@@ -1,0 +1,30 @@
+"""`crossfade export`: write the stream's state at a fence as a run."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option(
+    "--state", required=True, type=click.Path(path_type=Path), help="A consumer's state or a snapshot."
+)
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder of the run to write.")
+@click.option(
+    "--fence", type=click.Path(path_type=Path), help="Refuse unless the state stands at this fence."
+)
+@click.option("--lake", type=click.Path(path_type=Path), help="The lake that the run claims to cover.")
+def command(state: Path, output: Path, fence: Path | None, lake: Path | None) -> None:
+    """Write STATE as a run that `crossfade diff` takes. No consumer may have it open."""
+    from shared.fence import read_fence
+    from stream.export import export
+    from stream.stores import open_store
+
+    store = open_store(state, create=False)
+    try:
+        run = export(store, output, read_fence(fence) if fence else None, lake)
+    finally:
+        store.close()
+    for stage in run.manifest["stages"]:
+        click.echo(f"{stage:14} {run.rows(stage):>12,} rows")
+    click.echo(f"{output}: run of contract {run.contract_id}, {run.fence.describe() if run.fence else ''}")

@@ -314,7 +314,8 @@ def random_history(seed: int, longest: int = 60) -> History:
 
 
 def packed_histories(seed: int, count: int, longest: int = 40) -> tuple[dict[str, Any], list[History]]:
-    """Up to 300 histories under one spec that share no id and no token: one run can hold them all.
+    """Up to 300 histories under one spec: one run can hold them all. They share no id, and no text or token
+    but for the two usable ones in UNUSABLE.
 
     Offsets go on from one history to the next, so that all records together (`union`) are one log. There
     is no retention, since the watermark is the whole log's. Hold a run against the oracle of the union.

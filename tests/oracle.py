@@ -12,7 +12,7 @@ import struct
 import sys
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -23,6 +23,7 @@ from datasketch import MinHash
 
 Record = tuple[int, int, int, bytes | None]  # partition, offset, append time (ms), value
 Tokens = frozenset[int]
+Signatures = Mapping[tuple[str, str], tuple[int, ...]]  # by id and channel
 Edge = tuple[str, int, int]  # channel, numerator, denominator
 Priority = tuple[int, int, bytes]  # effective time, version time, UTF-8 of the id
 
@@ -124,7 +125,7 @@ def expect(spec: dict[str, Any], records: Iterable[Record]) -> Expected:
 # --- Record and event
 
 
-def parse(record: Record) -> Event | str:  # noqa: PLR0911 - one return a reason
+def parse(record: Record) -> Event | str:
     """The event of a record, or the reason why it is none."""
     partition, offset, append_time, value = record
     try:
@@ -322,7 +323,7 @@ def bucket_value(values: tuple[int, ...]) -> int:
 
 
 def draw(
-    channels: list[dict[str, Any]], order: list[str], signatures: dict[tuple[str, str], tuple[int, ...]]
+    channels: list[dict[str, Any]], order: list[str], signatures: Signatures
 ) -> tuple[set[tuple[str, str]], dict[tuple[str, int, int], int]]:
     """The candidates (earlier, later) over all buckets, and what the draws left out of each bucket."""
     buckets: dict[tuple[str, int, int], list[str]] = defaultdict(list)
@@ -349,7 +350,7 @@ def draw(
 def match(
     channels: list[dict[str, Any]],
     tokens: dict[str, list[Tokens]],
-    signatures: dict[tuple[str, str], tuple[int, ...]],
+    signatures: Signatures,
     x: str,
     y: str,
 ) -> Edge | None:
@@ -382,7 +383,7 @@ def match(
 def cluster_by_heads(
     channels: list[dict[str, Any]],
     tokens: dict[str, list[Tokens]],
-    signatures: dict[tuple[str, str], tuple[int, ...]],
+    signatures: Signatures,
     order: list[str],
     edges: dict[tuple[str, str], Edge],
 ) -> dict[str, tuple[str, str, int, int]]:

@@ -1,0 +1,72 @@
+"""`crossfade inspect`: what is in a run, a lake or a state."""
+
+import importlib
+import importlib.util
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from rich.console import Group
+
+from parity.inspect import describe
+from parity.show import console, number, printable, table
+from shared.errors import SourceError
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(folder: Path, as_json: bool) -> None:
+    """Say what FOLDER is (a run, a lake or a consumer's state) and what is in it."""
+    if not folder.is_dir():
+        raise SourceError(f"there is no folder {folder}; give the folder of a run, a lake or a state")
+    description = describe(folder) or _describe_state(folder)
+    if as_json:
+        click.echo(orjson.dumps(description, option=orjson.OPT_INDENT_2))
+        return
+    out = console()
+    for name, value in _facts(description):
+        out.print(f"{_label(name):<14}{printable(value)}")
+    for part in _tables(description):
+        out.print()
+        out.print(part)
+
+
+def _describe_state(folder: Path) -> dict[str, Any]:
+    if importlib.util.find_spec("stream.inspect") is None:
+        raise SourceError(f"{folder} is neither a run (manifest.json) nor a lake (lake.json)")
+    description: dict[str, Any] = importlib.import_module("stream.inspect").describe(folder)
+    return description
+
+
+def _facts(description: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, value in description.items():
+        if isinstance(value, int) and not isinstance(value, bool):
+            yield name, number(value)
+        elif not isinstance(value, dict | list) and value is not None:
+            yield name, str(value)
+
+
+def _tables(description: Mapping[str, Any], prefix: str = "") -> Iterator[Group]:
+    """Every object and list of objects of the description as a table of its own."""
+    for name, value in description.items():
+        title = f"{prefix}{_label(name)}"
+        if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
+            columns = list(value[0])
+            rows = [[row.get(column, "") for column in columns] for row in value]
+            yield table(title.capitalize(), [_label(column) for column in columns], rows)
+        elif isinstance(value, dict) and value and all(isinstance(row, dict) for row in value.values()):
+            columns = list(next(iter(value.values())))
+            rows = [[key, *(row.get(column, "") for column in columns)] for key, row in value.items()]
+            yield table(title.capitalize(), ["", *map(_label, columns)], rows)
+        elif isinstance(value, dict):
+            flat = [(key, entry) for key, entry in value.items() if not isinstance(entry, dict | list)]
+            if flat:
+                yield table(title.capitalize(), ["", ""], flat)
+            yield from _tables({k: v for k, v in value.items() if isinstance(v, dict | list)}, f"{title}: ")
+
+
+def _label(name: str) -> str:
+    return name.replace("_", " ")

@@ -16,7 +16,7 @@ from numba import njit
 from shared.errors import SpecError
 from shared.extractors.protocol import Extraction
 from shared.extractors.sets import MAX_BUCKET_BITS, sort_unique
-from shared.xxh64 import TOKEN_SEED, binary_buffers, xxh64
+from shared.xxh64 import TOKEN_SEED, all_ascii, binary_buffers, xxh64, xxh64_short
 
 UNITS = ("word", "character")
 NORMALISERS = ("NFKC", "none")
@@ -61,7 +61,7 @@ class Shingles:
     def extract(self, payloads: pa.BinaryArray) -> Extraction:
         """payloads: pa.BinaryArray of UTF-8. See Extractor.extract."""
         data, offsets = binary_buffers(payloads)
-        ascii_only = _is_ascii(data, offsets)
+        ascii_only = all_ascii(data, offsets)
         ok = np.ones(len(payloads), np.bool_)
         if payloads.null_count:
             ok = payloads.is_valid().to_numpy(zero_copy_only=False)
@@ -123,17 +123,6 @@ def _byte_table(unit: str, casefold: bool) -> npt.NDArray[np.uint8]:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _is_ascii(data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    out = np.empty(len(offsets) - 1, np.bool_)
-    for i in range(len(out)):
-        seen = np.uint8(0)
-        for at in range(offsets[i], offsets[i + 1]):
-            seen |= data[at]
-        out[i] = seen < 128
-    return out
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _shingle(
     data: npt.NDArray[np.uint8],
     offsets: npt.NDArray[np.int64],
@@ -154,10 +143,10 @@ def _shingle(
     for i in range(len(other_offsets) - 1):
         longest = max(longest, other_offsets[i + 1] - other_offsets[i])
         total += other_offsets[i + 1] - other_offsets[i]
-    text = np.empty(longest + 1, np.uint8)
+    text = np.empty(longest + 33, np.uint8)  # xxh64_short reads past a shingle's end
     starts = np.empty(longest + 2, np.int64)  # of the item's units in text
     hashes = np.empty(longest + 1, np.uint64)
-    counters = np.empty((1 << MAX_BUCKET_BITS) + 1, np.int32)
+    counters = np.empty(1 << MAX_BUCKET_BITS, np.uint32)
     # A text of b bytes has at most b characters, or b / 2 + 1 words. Pages not written to cost nothing.
     tokens = np.empty(total // 2 + n if words else total, np.uint64)
     token_offsets = np.zeros(n + 1, np.int64)
@@ -177,7 +166,11 @@ def _shingle(
             windows = max(1, units - size + 1)
             width = min(size, units)
             for w in range(windows):
-                hashes[w] = xxh64(text, starts[w], starts[w + width] - gap, _SEED)
+                start, end = starts[w], starts[w + width] - gap
+                if end - start < 32:
+                    hashes[w] = xxh64_short(text, start, end, _SEED)
+                else:
+                    hashes[w] = xxh64(text, start, end, _SEED)
             filled += sort_unique(hashes, windows, counters, tokens[filled:])
         token_offsets[i + 1] = filled
     return tokens[:filled], token_offsets
@@ -194,26 +187,28 @@ def _units(
     starts: npt.NDArray[np.int64],
 ) -> tuple[int, int]:
     """Write an item's separated text and where its words or characters start; (bytes, units)."""
-    length = 0
-    after = 0  # whether the last byte written was not a separator
-    for at in range(begin, end):  # without branches: words are short, so they would be mispredicted
+    # Unsigned counters spare numpy's test for negative indices. There are no branches on a byte: words
+    # are short, so they would be mispredicted.
+    length, units = np.uint64(0), np.uint64(0)
+    after = np.uint64(0)  # 1 if the last byte written was not a separator
+    starts[0] = 0
+    for at in range(np.uint64(begin), np.uint64(end)):
         byte = table[data[at]]
-        solid = 1 if byte != _SPACE else 0
+        solid = np.uint64(byte != _SPACE)
+        kept = solid | after
         text[length] = byte
-        length += solid | after
+        if words:
+            length += kept
+            starts[units + np.uint64(1)] = np.int64(length)  # stands once a separator ends this word
+            units += after & (solid ^ np.uint64(1))
+        else:
+            starts[units] = np.int64(length)
+            length += kept
+            units += kept & np.uint64(byte & np.uint8(0xC0) != np.uint8(0x80))
         after = solid
-    if length > 0 and text[length - 1] == _SPACE:
-        length -= 1
-    units = 0
-    if words:
-        starts[0] = 0
-        if length > 0:
-            units = 1
-        for at in range(length):
-            starts[units] = at + 1
-            units += 1 if text[at] == _SPACE else 0
-    else:
-        for at in range(length):
-            starts[units] = at
-            units += 1 if text[at] & 0xC0 != 0x80 else 0
-    return length, units
+    if after == 0 and length > 0:  # a separator at the end
+        length -= np.uint64(1)
+        units -= np.uint64(0 if words else 1)
+    elif words and length > 0:
+        units += np.uint64(1)
+    return np.int64(length), np.int64(units)  # type: ignore[return-value]

@@ -70,7 +70,7 @@ def carry(start: int, stop: int, first: int, near: int) -> Int64s:
     return np.concatenate([np.arange(start, head_end), np.arange(max(head_end, stop - near), stop)])
 
 
-def left_out(members: npt.NDArray[np.int64], first: int, near: int) -> Int64s:
+def left_out(members: npt.ArrayLike, first: int, near: int) -> Int64s:
     """int64[n]: how many (later, earlier) pairs draws leave out of buckets with these many members."""
-    beyond = np.maximum(members - 1 - first - near, 0)
-    return beyond * (beyond + 1) // 2
+    beyond = np.maximum(np.asarray(members, np.int64) - 1 - first - near, 0)
+    return np.asarray(beyond * (beyond + 1) // 2)

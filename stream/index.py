@@ -47,10 +47,11 @@ class Index:
         self._buckets: dict[bytes, Bucket] = {}
         self._item_keys: dict[bytes, bytes] = {}
         self._features: dict[bytes, list[bytes | None]] = {}
+        self._changed: set[bytes] = set()  # both ends of every edge that came or went
         self.verified = 0  # pairs, for the counts that people look at
 
     def remove(self, keys: Sequence[bytes]) -> set[bytes]:
-        """Take these items (priority keys) out. The items whose edges changed."""
+        """Take these items (priority keys) out. The remaining items whose edges changed."""
         affected: set[bytes] = set()
         buckets = self._buckets_of(keys)
         for key in keys:
@@ -58,11 +59,12 @@ class Index:
                 rank = bucket.remove(key)
                 affected.update(bucket.members(rank, len(bucket) if rank < first else rank + near))
         gone = set(keys)
-        orphans = self._cut_edges(keys)
+        self._cut_edges(keys)
         for key, item in zip(keys, self.item_keys(keys), strict=True):
             self.state.put("features", item, None)
             self._features.pop(key, None)
-        return self._probe((affected | orphans) - gone) | (orphans - gone)
+        self._probe(affected - gone)
+        return self._take_changed() - gone
 
     def insert(self, entries: Sequence[Entry]) -> set[bytes]:
         """Put these items in; none of them may be there. The items whose edges changed, and the new."""
@@ -79,7 +81,8 @@ class Index:
                     affected.update(
                         bucket.members(rank + 1, len(bucket) if rank < first else rank + 1 + near)
                     )
-        return self._probe(affected | set(keys)) | set(keys)
+        self._probe(affected | set(keys))
+        return self._take_changed() | set(keys)
 
     def flush(self) -> None:
         """Write the buckets that changed into the overlay."""
@@ -125,8 +128,8 @@ class Index:
             known.update(zip(missing, item_keys(ids), strict=True))
         return [known[key] for key in keys]
 
-    def _probe(self, keys: set[bytes]) -> set[bytes]:
-        """Draw again for these items; those whose edges came out different."""
+    def _probe(self, keys: set[bytes]) -> None:
+        """Draw again for these items and bring their edges up to date."""
         items = sorted(keys)
         buckets = self._buckets_of(items)
         drawn: dict[bytes, set[bytes]] = {}
@@ -144,7 +147,6 @@ class Index:
         }
         new = [(key, other) for key in items for other in drawn[key] if other not in before[key]]
         verified = self.match(new)
-        changed = set()
         for key in items:
             now: dict[bytes, Match] = {}
             for other in drawn[key]:
@@ -153,8 +155,6 @@ class Index:
                     now[other] = match
             if now != before[key]:
                 self._write_edges(key, before[key], now)
-                changed.add(key)
-        return changed
 
     def _write_edges(self, key: bytes, before: dict[bytes, Match], now: dict[bytes, Match]) -> None:
         (item,) = self.item_keys([key])
@@ -163,18 +163,22 @@ class Index:
             self.state.put("later", later_prefix(other) + key, None)
         for other in now.keys() - before.keys():
             self.state.put("later", later_prefix(other) + key, b"")
+        self._changed.add(key)
+        self._changed.update(before.keys() ^ now.keys())
 
-    def _cut_edges(self, keys: Sequence[bytes]) -> set[bytes]:
-        """Remove every edge of these items; the later items that lost one."""
-        orphans: set[bytes] = set()
+    def _take_changed(self) -> set[bytes]:
+        changed, self._changed = self._changed, set()
+        return changed
+
+    def _cut_edges(self, keys: Sequence[bytes]) -> None:
+        """Remove every edge of these items."""
         for key, matches in zip(keys, self.edges(keys), strict=True):
-            self._write_edges(key, {match.other: match for match in matches}, {})
+            if matches:
+                self._write_edges(key, {match.other: match for match in matches}, {})
             lost = self.later(key)
             for later, known in zip(lost, self.edges(lost), strict=True):
                 before = {match.other: match for match in known}
                 self._write_edges(later, before, {other: m for other, m in before.items() if other != key})
-            orphans.update(lost)
-        return orphans
 
     def _pieces(self, keys: Sequence[bytes]) -> list[list[bytes | None]]:
         """Signature and record of each channel, of each item; nothing but None where it is not there."""

@@ -19,6 +19,14 @@ def bucket_key(channel: int, band: int, value: int) -> bytes:
     return _BUCKET.pack(channel, band, value)
 
 
+def bucket_of(key: bytes) -> tuple[int, int, int] | None:
+    """(channel, band, value) of a bucket's own record; None for the key of a further chunk."""
+    if len(key) != _BUCKET.size:
+        return None
+    channel, band, value = _BUCKET.unpack(key)
+    return channel, band, value
+
+
 class _Chunk:
     """`members` is None until somebody needs them; `number` 0 lives in the bucket's own record."""
 

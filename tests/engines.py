@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 
 from shared.heads import key_id
@@ -43,6 +44,32 @@ def stream_through(store: Store, spec: Spec, batches: Iterable[list[Record]]) ->
             positions[partition] = offset + 1
         store.write(apply(spec, store, record_table(batch), positions).state.changes)
     return read_state(store, spec)
+
+
+def replay_changes(
+    store: Store, spec: Spec, batches: Iterable[list[Record]]
+) -> tuple[dict[str, tuple[str, str, int, int]], dict[str, int]]:
+    """(clusters, size of each head) as a reader of the topic `clusters` sees them."""
+    positions: dict[int, int] = {}
+    topic: dict[str, dict[str, Any]] = {}
+    for batch in batches:
+        for partition, offset, *_ in batch:
+            positions[partition] = offset + 1
+        outcome = apply(spec, store, record_table(batch), positions)
+        store.write(outcome.state.changes)
+        for change in outcome.changes:
+            value = change.value(spec)
+            now = None if value is None else orjson.loads(value)
+            before = topic.pop(change.id.decode(), None)
+            told = {k: v for k, v in (now or {}).items() if k != "kind"}
+            assert told != {k: v for k, v in (before or {}).items() if k != "kind"}, "nothing is said twice"
+            if now is not None:
+                topic[change.id.decode()] = now
+    clusters = {
+        item: (v["head"], v.get("channel", ""), v.get("numerator", 0), v.get("denominator", 0))
+        for item, v in topic.items()
+    }
+    return clusters, {item: v["size"] for item, v in topic.items() if "size" in v}
 
 
 def read_state(store: Store, spec: Spec) -> Found:

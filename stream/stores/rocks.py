@@ -36,7 +36,7 @@ class RocksStore:
         return self._families[family].get(list(keys)) if keys else []  # type: ignore[return-value]
 
     def scan(self, family: str, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        yield from self._families[family].items(from_key=start)  # type: ignore[misc]
+        yield from self._families[family].items(from_key=start)
 
     def write(self, changes: Changes) -> None:
         # Not synced to disk: what a power cut takes is replayed up to the progress record.

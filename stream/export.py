@@ -1,0 +1,159 @@
+"""Export: the state, as it stands at its fence, written as a run in the format that the batch writes."""
+
+import time
+from collections.abc import Callable, Iterator
+from importlib import metadata
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from shared import run
+from shared.contract import contract_id
+from shared.errors import SourceError
+from shared.fence import Fence
+from shared.heads import key_id
+from shared.lsh import left_out
+from shared.spec import Spec, from_dict
+from shared.stage_writer import StageWriter
+from stream import state
+from stream.postings import Bucket, bucket_of
+from stream.stores.protocol import Store
+
+CHUNK = 10_000  # items at a time
+HOT_BUCKETS = 20
+
+Rows = list[dict[str, Any]]
+
+
+def state_spec(store: Store) -> Spec:
+    """The spec a state was made with. SourceError for an empty state."""
+    (value,) = store.get_many("meta", [state.META_CONTRACT])
+    if value is None:
+        raise SourceError("the state is empty: no consumer has started with it yet")
+    return from_dict(orjson.loads(value)["spec"])
+
+
+def state_fence(store: Store) -> Fence:
+    """Where a state stands: everything before it has been applied, and nothing after it."""
+    source, offsets = store.get_many("meta", [state.META_SOURCE, state.META_OFFSETS])
+    log = orjson.loads(source or b"{}")
+    positions = {int(partition): offset for partition, offset in orjson.loads(offsets or b"{}").items()}
+    return Fence.at(log.get("cluster", ""), log.get("topic", ""), positions)
+
+
+def export(store: Store, output: Path, fence: Fence | None = None, lake: Path | None = None) -> run.Run:
+    """Write the run folder `output`, the manifest last. The state must stand exactly at `fence`, if given.
+
+    lake: the lake that the run claims to cover, for the manifest.
+    """
+    spec, at = state_spec(store), state_fence(store)
+    if fence is not None and fence != at:
+        raise SourceError(
+            f"the state stands at {at.describe()} and not at the fence asked for, {fence.describe()}; "
+            f"consume with --until-fence, or take a snapshot with --snapshot-at"
+        )
+    if (output / run.MANIFEST).exists():
+        raise SourceError(f"{output} holds a finished run already; name another folder")
+    stages, seconds = {}, {}
+    for stage, family, rows in (
+        (run.ITEMS, "items", _items),
+        (run.SIGNATURES, "features", _signatures(spec)),
+        (run.VERIFICATION, "features", _verification(spec)),
+        (run.EDGES, "edges", _edges(spec)),
+        (run.CLUSTERS, "clusters", _clusters(spec)),
+    ):
+        started = time.monotonic()
+        with StageWriter(output / stage.name / "part-0.parquet", stage.schema, contract_id(spec)) as writer:
+            for table in _tables(store, family, stage.schema, rows):
+                writer.write(table)
+        stages[stage.name] = run.stage_entry(output, stage, run.read_back(output, stage))
+        seconds[stage.name] = round(time.monotonic() - started, 3)
+    source = {"fence": at.to_json()} | ({"lake": str(lake)} if lake else {})
+    versions = {name: metadata.version(name) for name in ("crossfade", "rocksdict", "kafka-python", "numpy")}
+    run.write_manifest(output, spec, "stream", versions, source, stages, counts(store, spec), seconds)
+    return run.open_run(output)
+
+
+def counts(store: Store, spec: Spec) -> dict[str, Any]:
+    """What the state was given and holds, by name."""
+    (totals,) = store.get_many("meta", [state.META_COUNTS])
+    statuses: dict[str, int] = {}
+    for _, value in store.scan("items"):
+        status = state.unpack_item(value).status
+        statuses[status] = statuses.get(status, 0) + 1
+    reasons: dict[str, int] = {}
+    for _, reason in store.scan("dead"):
+        reasons[reason.decode()] = reasons.get(reason.decode(), 0) + 1
+    known: dict[str, Any] = orjson.loads(totals or b"{}")
+    known["dead_letters"] = reasons
+    return known | {"statuses": statuses} | bucket_counts(store, spec)
+
+
+def bucket_counts(store: Store, spec: Spec) -> dict[str, Any]:
+    """How many pairs draws left out, in all and in the buckets with most members."""
+    total, hot = 0, []
+    for key, value in store.scan("postings"):
+        if (place := bucket_of(key)) is None:
+            continue
+        channel, band, bucket = place
+        members = len(Bucket(key, value, lambda _: None))
+        draws = spec.channels[channel].draws
+        out = int(left_out(members, draws.first, draws.near))
+        total += out
+        if out:
+            name = spec.channels[channel].name
+            hot.append((members, name, band, f"{bucket:016x}", out))
+            hot = sorted(hot, reverse=True)[:HOT_BUCKETS]
+    fields = ("members", "channel", "band", "bucket", "left_out")
+    return {"left_out": total, "hot_buckets": [dict(zip(fields, row, strict=True)) for row in hot]}
+
+
+def _tables(
+    store: Store, family: str, schema: pa.Schema, rows: Callable[[str, bytes], Rows]
+) -> Iterator[pa.Table]:
+    entries = store.scan(family)
+    while chunk := list(islice(entries, CHUNK)):
+        found = [{"shard": key[0]} | row for key, value in chunk for row in rows(key[1:].decode(), value)]
+        yield pa.Table.from_pylist(found, schema=schema)
+
+
+def _items(name: str, value: bytes) -> Rows:
+    return [{"id": name} | vars(state.unpack_item(value))]
+
+
+def _signatures(spec: Spec) -> Callable[[str, bytes], Rows]:
+    return lambda name, value: [
+        {"id": name, "channel": channel.name, "signature": piece}
+        for channel, piece in zip(spec.channels, state.unpack_pieces(value)[::2], strict=True)
+        if piece is not None
+    ]
+
+
+def _verification(spec: Spec) -> Callable[[str, bytes], Rows]:
+    return lambda name, value: [
+        {"id": name, "channel": channel.name, "record": piece}
+        for channel, piece in zip(spec.channels, state.unpack_pieces(value)[1::2], strict=True)
+        if piece is not None
+    ]
+
+
+def _edges(spec: Spec) -> Callable[[str, bytes], Rows]:
+    return lambda name, value: [
+        {"earlier": key_id(match.other).decode(), "later": name} | _strength(spec, match)
+        for match in state.unpack_matches(value)
+    ]
+
+
+def _clusters(spec: Spec) -> Callable[[str, bytes], Rows]:
+    return lambda name, value: [
+        {"id": name, "head": key_id(match.other).decode()} | _strength(spec, match)
+        for match in state.unpack_matches(value)
+    ]
+
+
+def _strength(spec: Spec, match: state.Match) -> dict[str, Any]:
+    channel = "" if match.channel == state.NO_CHANNEL else spec.channels[match.channel].name
+    return {"channel": channel, "numerator": match.numerator, "denominator": match.denominator}

@@ -1,6 +1,7 @@
 """Connections to Kafka, what a topic is, and Kafka's errors as sentences."""
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,8 +18,23 @@ from stream.logs.settings import KafkaSettings
 BOOTSTRAP_MS = 8000
 READY_MS = 30000
 
-# The client logs each failed connection; without a handler Python would print that beside our sentence.
-logging.getLogger("kafka").addHandler(logging.NullHandler())
+
+class _LastFailure(logging.Handler):
+    """Why a connection failed: kafka-python says so in its log alone, and in its error only that it did.
+
+    A handler also keeps Python from printing that log beside our sentence.
+    """
+
+    text = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        found = re.search(r"(?:Connection failed|Connection lost): (.+)", record.getMessage())
+        if found:
+            self.text = found[1]
+
+
+_FAILURE = _LastFailure(logging.ERROR)
+logging.getLogger("kafka").addHandler(_FAILURE)
 
 
 @dataclass(frozen=True)
@@ -51,15 +67,16 @@ def kafka_errors(settings: KafkaSettings, doing: str) -> Iterator[None]:
 @contextmanager
 def connecting(settings: KafkaSettings) -> Iterator[None]:
     """Around the construction of a client. CrossfadeError in about 10 s when no broker answers."""
+    _FAILURE.text = ""
     try:
         yield
     except (kafka.errors.KafkaTimeoutError, kafka.errors.KafkaConnectionError) as error:
         raise CrossfadeError(
-            f"no Kafka broker answers at {settings.bootstrap_servers}; start one with "
-            f"`crossfade broker start` or set CROSSFADE_BOOTSTRAP_SERVERS."
+            f"no Kafka broker answers at {settings.bootstrap_servers} ({_FAILURE.text or error}); start one "
+            f"with `crossfade broker start` or set CROSSFADE_BOOTSTRAP_SERVERS."
         ) from error
     except (kafka.errors.KafkaError, OSError, ValueError, AssertionError) as error:
-        # A certificate that is not there, a login that is refused, options that contradict each other.
+        # A certificate that cannot be read, options that contradict each other.
         raise CrossfadeError(
             f"Kafka at {settings.bootstrap_servers} cannot be used as it is configured: {error}."
         ) from error

@@ -8,8 +8,9 @@ from typing import Any
 import pyarrow as pa
 from kafka import KafkaConsumer, TopicPartition
 
-from shared.errors import SourceError
+from shared.errors import CrossfadeError, TransientError
 from shared.records import RECORD_SCHEMA
+from stream.logs.checks import STALL_SECONDS, check_partitions, check_reachable
 from stream.logs.kafka_client import connecting, connection, describe_topic, kafka_errors
 from stream.logs.protocol import LogIdentity, Message
 from stream.logs.settings import KafkaSettings
@@ -17,7 +18,6 @@ from stream.logs.settings import KafkaSettings
 _LOG_APPEND_TIME = 1
 # A wait is cut into slices, so that a step over markers alone is seen when it happens.
 _SLICE_SECONDS = 0.1
-_STALL_SECONDS = 30.0
 _BATCH = 10_000
 
 
@@ -31,7 +31,7 @@ class KafkaReader:
         self._settings = settings
         self._by_number = {partition: TopicPartition(topic, partition) for partition in found.partitions}
         self._all = list(self._by_number.values())
-        self._paused: frozenset[int] = frozenset()
+        self._assigned: tuple[int, ...] = ()
         with connecting(settings):
             self._consumer = KafkaConsumer(
                 **connection(settings),
@@ -43,9 +43,8 @@ class KafkaReader:
                 metrics_enabled=False,
             )
         with self._errors():
-            self._consumer.assign(self._all)
-            for place, offset in self._consumer.beginning_offsets(self._all).items():
-                self._consumer.seek(place, offset)
+            starts = self._consumer.beginning_offsets(self._all)
+        self._positions: dict[int, int] = {place.partition: starts[place] for place in self._all}
 
     def end_offsets(self) -> dict[int, int]:
         with self._errors():
@@ -53,28 +52,22 @@ class KafkaReader:
         return {place.partition: ends[place] for place in self._all}
 
     def seek(self, positions: Mapping[int, int]) -> None:
-        unknown = sorted(set(positions) - set(self.partitions))
-        if unknown:
-            raise SourceError(
-                f"topic {self.identity.name} has no partition {unknown[0]}; it has {len(self.partitions)}."
-            )
+        check_partitions(self, positions)
+        self._positions.update(positions)
         with self._errors():
-            for partition, offset in positions.items():
-                self._consumer.seek(self._by_number[partition], offset)
+            for partition in set(positions).intersection(self._assigned):
+                self._consumer.seek(self._by_number[partition], positions[partition])
 
     def poll(self, max_records: int, timeout: float, only: Collection[int] | None = None) -> pa.Table:
         return _table(self._poll(max_records, timeout, only))
 
     def positions(self) -> dict[int, int]:
-        with self._errors():
-            return {place.partition: self._consumer.position(place) for place in self._all}
+        return dict(self._positions)
 
     def messages_until(self, offsets: Mapping[int, int]) -> Iterator[Message]:
+        check_reachable(self, offsets)
         moved, before = time.monotonic(), self.positions()
-        while True:
-            left = {partition for partition, offset in offsets.items() if before[partition] < offset}
-            if not left:
-                return
+        while left := {p for p, offset in offsets.items() if before[p] < offset}:
             for record in chain.from_iterable(self._poll(_BATCH, 1.0, left).values()):
                 if record.offset < offsets[record.partition]:
                     headers = {name: value or b"" for name, value in record.headers}
@@ -82,9 +75,10 @@ class KafkaReader:
             after = self.positions()
             if after != before:
                 moved, before = time.monotonic(), after
-            elif time.monotonic() - moved > _STALL_SECONDS:
-                raise SourceError(
-                    f"topic {self.identity.name} ends before {self.identity.fence(offsets).describe()}."
+            elif time.monotonic() - moved > STALL_SECONDS:
+                raise TransientError(
+                    f"the topic {self.identity.name} gave no records for {STALL_SECONDS:.0f} s; "
+                    f"is the broker up?"
                 )
 
     def close(self) -> None:
@@ -95,26 +89,40 @@ class KafkaReader:
     ) -> dict[TopicPartition, list[Any]]:
         records: dict[TopicPartition, list[Any]] = {}
         deadline = time.monotonic() + timeout
-        with self._errors():
-            self._pause_all_but(only)
-            before = self.positions()
-            wanted = max_records
-            while wanted > 0:
-                # After the first records only what is at hand is added: latency before size.
-                wait = 0.0 if records else min(_SLICE_SECONDS, max(0.0, deadline - time.monotonic()))
-                got = self._consumer.poll(timeout_ms=int(wait * 1000), max_records=wanted)
-                for place, batch in got.items():
-                    records.setdefault(place, []).extend(batch)
-                    wanted -= len(batch)
-                if not got and (records or time.monotonic() >= deadline or self.positions() != before):
-                    break
+        before = self.positions()
+        try:
+            with self._errors():
+                self._assign(self.partitions if only is None else tuple(sorted(only)))
+                wanted = max_records if self._assigned else 0
+                while wanted > 0:
+                    # After the first records only what is at hand is added: latency before size.
+                    wait = 0.0 if records else min(_SLICE_SECONDS, max(0.0, deadline - time.monotonic()))
+                    got = self._consumer.poll(timeout_ms=int(wait * 1000), max_records=wanted)
+                    for place, batch in got.items():
+                        records.setdefault(place, []).extend(batch)
+                        wanted -= len(batch)
+                    for partition in self._assigned:
+                        self._positions[partition] = self._consumer.position(self._by_number[partition])
+                    if not got and (records or time.monotonic() >= deadline or self._positions != before):
+                        break
+        except CrossfadeError:
+            # What was read before the error is read again by the next poll.
+            self._positions, self._assigned = before, ()
+            raise
         return records
 
-    def _pause_all_but(self, only: Collection[int] | None) -> None:
-        paused = frozenset(self.partitions).difference(self.partitions if only is None else only)
-        self._consumer.pause(*(self._by_number[p] for p in paused - self._paused))
-        self._consumer.resume(*(self._by_number[p] for p in self._paused - paused))
-        self._paused = paused
+    def _assign(self, wanted: tuple[int, ...]) -> None:
+        """Read these partitions only.
+
+        Not by pausing: kafka-python 3.0 keeps a paused partition's fetched records aside and can leave
+        them there after it is resumed, until another partition gets data.
+        """
+        if wanted == self._assigned:
+            return
+        self._consumer.assign([self._by_number[partition] for partition in wanted])
+        for partition in set(wanted).difference(self._assigned):
+            self._consumer.seek(self._by_number[partition], self._positions[partition])
+        self._assigned = wanted
 
     def _errors(self) -> Any:
         return kafka_errors(self._settings, f"read the topic {self.identity.name}")

@@ -122,9 +122,10 @@ class TransactionalWriter(Protocol):
     def commit(self, messages: Sequence[OutMessage], source_offsets: Mapping[int, int]) -> None:
         """One transaction: the messages and the source topic's {partition: next offset}.
 
-        On return it is durable and readable. FencedError: another writer started.
-        UnknownCommitError: it may or may not be committed. Any other CrossfadeError: it was
-        aborted, nothing of it can be seen, and the writer may be used again.
+        On return it is durable and readable. FencedError: another writer started, and whether this
+        transaction counts, that one has found out. UnknownCommitError: it may or may not be committed.
+        Any other CrossfadeError: it was not; nothing of it will ever be seen. After any error the
+        writer commits nothing more until it is started again.
         """
         ...
 

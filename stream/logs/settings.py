@@ -31,6 +31,8 @@ SECURITY_OPTIONS = frozenset(
         "sasl_kerberos_domain_name",
     }
 )
+_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+_FILES = frozenset({"ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile"})
 
 
 @dataclass(frozen=True)
@@ -63,13 +65,27 @@ def load_settings(
     options = {**from_file, **from_environ}
     for name in options:
         if name not in SECURITY_OPTIONS:
-            where = f"the environment ({_PREFIX}{name.upper()})" if name in from_environ else "crossfade.toml"
+            where = (
+                f"the environment ({_PREFIX}{name.upper()})"
+                if name in from_environ
+                else str(config or DEFAULT_CONFIG)
+            )
             raise CrossfadeError(
                 f"the Kafka option {name!r} in {where} is unknown; "
                 f"known are {', '.join(sorted(SECURITY_OPTIONS))}."
             )
     if isinstance(options.get("ssl_check_hostname"), str):
         options["ssl_check_hostname"] = options["ssl_check_hostname"].lower() not in ("0", "false", "no")
+    if options.get("security_protocol", "PLAINTEXT") not in _PROTOCOLS:
+        # kafka-python would take it for PLAINTEXT.
+        raise CrossfadeError(
+            f"the Kafka option security_protocol must be one of {', '.join(_PROTOCOLS)}, "
+            f"not {options['security_protocol']!r}."
+        )
+    for name in sorted(_FILES & options.keys()):
+        # Otherwise kafka-python would say that no broker answers.
+        if not Path(options[name]).is_file():
+            raise CrossfadeError(f"the Kafka option {name} names {options[name]}, which is no file.")
     return KafkaSettings(servers or DEFAULT_SERVERS, options)
 
 

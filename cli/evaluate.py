@@ -7,7 +7,7 @@ import click
 import orjson
 
 from parity.evaluate import Evaluation, Score, evaluate
-from parity.show import console, number, printable, table
+from parity.show import console, counted, printable, table
 from shared.run import open_run
 
 _NAMED = 5
@@ -60,16 +60,16 @@ def _row(score: Score) -> tuple[int, int, int, str, str, str]:
 
 
 def _notes(result: Evaluation) -> list[str]:
-    notes = [f"{number(result.pairs)} distinct pairs in the truth"]
+    notes = [f"{counted(result.pairs, 'distinct pair')} in the truth"]
     if result.header:
         notes.append(f"the first line was taken for a header: {printable(result.header, 60)}")
     if result.repeated:
-        notes.append(f"{number(result.repeated)} repeated pairs count once")
+        notes.append(f"{counted(result.repeated, 'repeated pair')} left out")
     if result.left_out:
-        notes.append(f"{number(result.left_out)} pairs left out, because an item of theirs was deleted")
+        notes.append(f"{counted(result.left_out, 'pair')} left out because an item was deleted")
     for what, ids in (("that the run never saw", result.unknown), ("with an error status", result.failed)):
         if ids:
             names = ", ".join(printable(name, 30) for name in ids[:_NAMED])
             more = ", …" if len(ids) > _NAMED else ""
-            notes.append(f"{number(len(ids))} ids {what}; their pairs count as missed: {names}{more}")
+            notes.append(f"{counted(len(ids), 'id')} {what} (its pairs count as missed): {names}{more}")
     return notes

@@ -57,15 +57,26 @@ def _tables(description: Mapping[str, Any], prefix: str = "") -> Iterator[Group]
             columns = list(value[0])
             rows = [[row.get(column, "") for column in columns] for row in value]
             yield table(title.capitalize(), [_label(column) for column in columns], rows)
-        elif isinstance(value, dict) and value and all(isinstance(row, dict) for row in value.values()):
+        elif isinstance(value, dict) and _is_grid(value):
             columns = list(next(iter(value.values())))
             rows = [[key, *(row.get(column, "") for column in columns)] for key, row in value.items()]
             yield table(title.capitalize(), ["", *map(_label, columns)], rows)
         elif isinstance(value, dict):
             flat = [(key, entry) for key, entry in value.items() if not isinstance(entry, dict | list)]
             if flat:
-                yield table(title.capitalize(), ["", ""], flat)
+                yield table(title.capitalize(), (), flat)
             yield from _tables({k: v for k, v in value.items() if isinstance(v, dict | list)}, f"{title}: ")
+
+
+def _is_grid(value: Mapping[str, Any]) -> bool:
+    """Whether it holds several objects with the same keys and nothing nested."""
+    rows = list(value.values())
+    return len(rows) > 1 and all(
+        isinstance(row, dict)
+        and row.keys() == rows[0].keys()
+        and not any(isinstance(cell, dict | list) for cell in row.values())
+        for row in rows
+    )
 
 
 def _label(name: str) -> str:

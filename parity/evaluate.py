@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from parity.files import check_files
 from parity.truth import Pairs, read_pairs
 from shared.run import Run
 
@@ -57,7 +58,8 @@ class Evaluation:
 
 
 def evaluate(run: Run, truth: Path) -> Evaluation:
-    """Hold a run against a file of labelled pairs. SourceError where the file is malformed."""
+    """Hold a run against a file of labelled pairs. SourceError where it is malformed."""
+    check_files(run)
     items = run.read("items", columns=["id", "op", "status"])
     pairs = read_pairs(truth, items.column("id"))
     ids, left, right = _distinct(pairs)

@@ -9,6 +9,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from parity.files import check_files
 from shared.errors import SourceError
 from shared.fence import LAKE_MANIFEST, Fence
 from shared.run import MANIFEST, STAGES, Run, open_run
@@ -32,6 +33,7 @@ def describe(path: Path) -> dict[str, Any] | None:
 
 def describe_run(run: Run) -> dict[str, Any]:
     """Counts, sizes and distributions of a run. Memory: 8 bytes a cluster row, and a batch."""
+    check_files(run)
     manifest = run.manifest
     sizes, largest = _cluster_sizes(run)
     return {

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from parity.result import Difference, FieldDifference, Result, Side
-from parity.show import number, printable, table
+from parity.show import counted, number, printable, table
 from shared.fence import Fence
 
 SHOWN = 20
@@ -57,7 +57,12 @@ def _show_differences(result: Result, out: Console) -> None:
         out.print()
     if result.differences:
         shown = result.differences[:SHOWN]
-        out.print(Text(f"First {len(shown)} of {number(_ids(result))} ids and edges that differ", "bold"))
+        out.print(
+            Text(
+                f"First {len(shown)} of {number(_ids(result))} ids and edges that differ (field: A | B)",
+                "bold",
+            )
+        )
         for difference in shown:
             _show_difference(difference, out)
         out.print()
@@ -90,5 +95,5 @@ def _verdict(result: Result) -> Text:
         rows = sum(stage.rows_a for stage in result.stages)
         return Text(f"PARITY: all {number(rows)} rows are equal.", "bold green")
     rows = sum(stage.rows_differ for stage in result.stages)
-    causes = "difference" if result.total == 1 else "differences"
-    return Text(f"DIFFERENCES: {number(rows)} rows, from {number(result.total)} {causes}.", "bold red")
+    found = counted(result.total, "difference")
+    return Text(f"DIFFERENCES: {found}; {counted(rows, 'row')} in all that are not equal.", "bold red")

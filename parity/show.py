@@ -29,11 +29,16 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
+def counted(count: int, noun: str) -> str:
+    """Such as "1 pair" or "1,200 pairs"."""
+    return f"{number(count)} {noun}{'' if count == 1 else 's'}"
+
+
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Group:
-    """A title over a plain table; whole numbers stand to the right."""
+    """A title over a plain table; whole numbers stand to the right. No columns: a table without a heading."""
     body = [list(row) for row in rows]
-    out = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for i, name in enumerate(columns):
+    out = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_header=bool(columns))
+    for i, name in enumerate(columns or [""] * len(body[0])):
         whole = bool(body) and all(isinstance(row[i], int) and not isinstance(row[i], bool) for row in body)
         out.add_column(Text(name), justify="right" if whole else "left", overflow="fold")
     for row in body:

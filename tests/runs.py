@@ -1,5 +1,6 @@
 """Small runs made in code: rows in, a run's folder out."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,12 @@ Rows = dict[str, list[dict[str, Any]]]
 
 def item(name: str, time: int = 1, **other: Any) -> dict[str, Any]:
     row = {"id": name, "op": "upsert", "event_time": time, "append_time": time, "version_time": time}
-    row |= {"effective_time": time, "digest": name.encode().ljust(32, b"."), "partition": 0, "offset": time}
+    row |= {
+        "effective_time": time,
+        "digest": hashlib.sha256(name.encode()).digest(),
+        "partition": 0,
+        "offset": time,
+    }
     return row | {"status": "ok"} | other
 
 

@@ -1,0 +1,410 @@
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from parity.diff import diff
+from parity.document import to_json
+from parity.render import show
+from parity.result import Difference, Result
+from parity.show import WIDTH, console
+from shared.errors import CrossfadeError
+from shared.fence import Fence
+from shared.run import open_run
+from shared.spec import from_dict, load, to_dict
+from tests import golden_files, runs
+from tests.runs import edge, head, item, member, record, sample, signature
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Runs have short relative paths, so that golden files can hold them."""
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+
+
+def compare(a: runs.Rows, b: runs.Rows, verify: bool = False) -> Result:
+    runs.write(Path("a"), a)
+    runs.write(Path("b"), b)
+    return diff(open_run("a"), open_run("b"), verify)
+
+
+def brief(result: Result) -> list[tuple[str, str, str, int]]:
+    return [(d.cause, d.kind, d.id, d.explains) for d in result.differences]
+
+
+def only(result: Result) -> Difference:
+    assert len(result.differences) == 1
+    return result.differences[0]
+
+
+def rows_differ(result: Result) -> dict[str, int]:
+    return {stage.stage: stage.rows_differ for stage in result.stages if stage.rows_differ}
+
+
+@pytest.mark.parametrize("verify", [False, True])
+def test_equal_runs_are_in_parity_whatever_the_engine_order_and_files(verify: bool) -> None:
+    a, b = sample(), sample()
+    for rows in b.values():
+        rows.reverse()
+    for row in b["items"]:
+        row |= {"append_time": 99, "partition": 7, "offset": 1234}  # outside the digest
+    result = compare(a, b, verify)
+    assert result.parity and result.total == 0 and result.differences == ()
+    assert result.verified is verify
+    assert [(s.rows_a, s.rows_b, s.shards_differ) for s in result.stages] == [
+        (7, 7, 0), (6, 6, 0), (6, 6, 0), (4, 4, 0), (6, 6, 0),
+    ]  # fmt: skip
+
+
+def test_a_missing_item_explains_all_that_follows_from_it() -> None:
+    b = sample()
+    for stage, key in (("items", "id"), ("signatures", "id"), ("verification", "id"), ("clusters", "id")):
+        b[stage] = [row for row in b[stage] if row[key] != "a"]
+    b["edges"] = [row for row in b["edges"] if row["earlier"] != "a"]
+    b["clusters"] = [head("b"), member("c", "b"), head("d"), member("e", "d"), head("f")]
+    result = compare(sample(), b)
+    # signature, record, 2 edges, and the cluster rows of a, b and c
+    assert brief(result) == [("event", "missing", "a", 7)]
+    assert rows_differ(result) == {"items": 1, "signatures": 1, "verification": 1, "edges": 2, "clusters": 3}
+    assert not result.parity
+
+
+def test_an_extra_item() -> None:
+    a = sample()
+    a["items"] = [row for row in a["items"] if row["id"] != "g"]
+    assert brief(compare(a, sample())) == [("event", "extra", "g", 0)]
+
+
+def test_another_digest_is_charged_to_the_event() -> None:
+    b = sample()
+    b["items"][3]["digest"] = b"\xff" * 32
+    b["signatures"][3] = signature("d", *range(50, 58))
+    b["edges"] = [row for row in b["edges"] if row["earlier"] != "d"]
+    b["clusters"][4] = head("e")
+    result = compare(sample(), b)
+    assert brief(result) == [("event", "wrong", "d", 3)]
+    assert [(f.name, f.b) for f in only(result).fields] == [("digest", "ff" * 32)]
+
+
+def test_a_flipped_signature_bit() -> None:
+    b = sample()
+    b["signatures"][2] = signature("c", 2, 3, 4, 5 ^ 16, 6, 7, 8, 9)
+    result = compare(sample(), b)
+    assert brief(result) == [("signature", "wrong", "c", 0)]
+    (field,) = only(result).fields
+    assert (field.name, field.a, field.b) == ("words.signature", 5, 21)
+    assert field.note == "1 of 8 values differ, the first at 3"
+
+
+def test_other_tokens_are_features_and_explain_the_signature() -> None:
+    b = sample()
+    b["verification"][2] = record("c", *range(21, 34))
+    b["signatures"][2] = signature("c", *range(8))
+    result = compare(sample(), b)
+    assert brief(result) == [("features", "wrong", "c", 1)]
+    (field,) = only(result).fields
+    assert (field.a, field.b, field.note) == ("12 tokens", "13 tokens", "11 in common")
+
+
+def test_a_lost_edge_explains_the_member_that_became_a_head() -> None:
+    b = sample()
+    b["edges"].remove(edge("d", "e"))
+    b["clusters"][4] = head("e")
+    result = compare(sample(), b)
+    assert brief(result) == [("match", "missing", "e", 1)]
+    assert only(result).earlier == "d"
+
+
+def test_an_edge_with_another_strength() -> None:
+    b = sample()
+    b["edges"][0] = edge("a", "b", 7)
+    b["clusters"][1] = member("b", "a", 7)
+    result = compare(sample(), b)
+    assert brief(result) == [("match", "wrong", "b", 1)]
+    assert [(f.name, f.a, f.b) for f in only(result).fields] == [("numerator", 8, 7)]
+
+
+def test_a_moved_member_is_a_difference_of_its_own() -> None:
+    b = sample()
+    b["clusters"][2] = member("c", "d")
+    result = compare(sample(), b)
+    assert brief(result) == [("cluster", "wrong", "c", 0)]
+    assert [(f.name, f.a, f.b) for f in only(result).fields] == [("head", "a", "d"), ("numerator", 9, 8)]
+
+
+def test_a_head_that_moved_explains_its_members_and_neighbours() -> None:
+    a, b = sample(), sample()
+    b["clusters"] = [head("a"), head("b"), member("c", "b"), head("d"), member("e", "d"), head("f")]
+    assert brief(compare(a, b)) == [("cluster", "wrong", "b", 1)]
+
+
+def test_a_chain_is_charged_to_the_edge_where_it_began() -> None:
+    """b left a for want of an edge; c followed b, d followed c, each for its earlier neighbour's sake."""
+    a = {
+        "items": [item(name) for name in "abcd"],
+        "signatures": [],
+        "verification": [],
+        "edges": [edge("a", "b"), edge("b", "c"), edge("c", "d")],
+        "clusters": [head("a"), member("b", "a"), member("c", "a"), member("d", "a")],
+    }
+    b = a | {
+        "edges": [edge("b", "c"), edge("c", "d")],
+        "clusters": [head("a"), head("b"), member("c", "b"), member("d", "b")],
+    }
+    assert brief(compare(a, b)) == [("match", "missing", "b", 3)]
+
+
+def test_one_cluster_does_not_hide_a_second_cause() -> None:
+    """Both members differ and share a head; only one of them has an edge that differs."""
+    b = sample()
+    b["edges"].remove(edge("a", "b"))
+    b["clusters"][1] = head("b")
+    b["clusters"][4] = head("e")
+    assert brief(compare(sample(), b)) == [("match", "missing", "b", 1), ("cluster", "wrong", "e", 0)]
+
+
+def test_components_are_charged_to_the_edge_that_bridged_them() -> None:
+    data = to_dict(load("text")) | {"clusters": {"rule": "components"}}
+    spec = from_dict(data)
+    a = {
+        "items": [item(name) for name in "abcdef"],
+        "signatures": [],
+        "verification": [],
+        "edges": [edge("a", "b"), edge("b", "c"), edge("d", "e"), edge("e", "f")],
+        "clusters": [
+            head("a"),
+            member("b", "a"),
+            member("c", "a"),
+            head("d"),
+            member("e", "d"),
+            member("f", "d"),
+        ],
+    }
+    b = a | {
+        "edges": [*a["edges"], edge("c", "f")],
+        "clusters": [head("a"), *(member(name, "a") for name in "bcdef")],
+    }
+    for name, rows in (("a", a), ("b", b)):
+        runs.write(Path(name), rows, spec)
+    assert brief(diff(open_run("a"), open_run("b"))) == [("match", "extra", "f", 3)]
+
+
+def test_a_row_that_is_there_twice_is_seen() -> None:
+    b = sample()
+    b["clusters"].append(b["clusters"][0])
+    result = compare(sample(), b)
+    assert brief(result) == [("cluster", "wrong", "a", 0)]
+    assert [(f.name, f.a, f.b) for f in only(result).fields] == [("rows", 1, 2)]
+
+
+def test_dead_letters_are_compared_by_reason() -> None:
+    runs.write(Path("a"), sample(), dead_letters={"not_json": 3, "op_unknown": 1})
+    runs.write(Path("b"), sample(), dead_letters={"not_json": 4, "op_unknown": 1, "id_invalid": 2})
+    result = diff(open_run("a"), open_run("b"))
+    assert [(d.name, d.a, d.b) for d in result.dead_letters] == [("id_invalid", 0, 2), ("not_json", 3, 4)]
+    assert not result.parity and result.total == 2
+    assert (result.causes[0].cause, result.causes[0].extra, result.causes[0].wrong) == ("event", 1, 1)
+
+
+def test_only_shards_that_differ_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    b = sample()
+    b["items"][3]["digest"] = b"\xff" * 32
+    runs.write(Path("a"), sample())
+    runs.write(Path("b"), b)
+    for name in ("signatures", "verification", "edges", "clusters"):
+        for run in ("a", "b"):  # same size and footer, other bytes: reading it would fail
+            file = next(Path(run, name).glob("*.parquet"))
+            data = bytearray(file.read_bytes())
+            data[4:40] = bytes(36)
+            file.write_bytes(data)
+    assert brief(diff(open_run("a"), open_run("b"))) == [("event", "wrong", "d", 0)]
+
+
+def test_counts_are_exact_beyond_what_is_listed() -> None:
+    b = sample()
+    for row in b["items"]:
+        row["digest"] = b"\xff" * 32
+    runs.write(Path("a"), sample())
+    runs.write(Path("b"), b)
+    result = diff(open_run("a"), open_run("b"), listed=2)
+    assert result.total == 7 and len(result.differences) == 2 and result.causes[0].wrong == 7
+
+
+class TestRefusals:
+    def refuse(self, *texts: str, verify: bool = False) -> None:
+        with pytest.raises(CrossfadeError) as caught:
+            diff(open_run("a"), open_run("b"), verify)
+        assert caught.value.exit_status == 2
+        for text in texts:
+            assert text in str(caught.value)
+
+    @pytest.fixture(autouse=True)
+    def two_runs(self, folder: Path) -> None:
+        runs.write(Path("a"), sample())
+        runs.write(Path("b"), sample())
+
+    def other(self, **changes: object) -> None:
+        runs.write(Path("other"), sample(), **changes)  # type: ignore[arg-type]
+        Path("b").rename("old")
+        Path("other").rename("b")
+
+    def edit(self, change: object) -> None:
+        manifest = json.loads(Path("b/manifest.json").read_bytes())
+        change(manifest)  # type: ignore[operator]
+        Path("b/manifest.json").write_text(json.dumps(manifest))
+
+    def test_unequal_contracts(self) -> None:
+        data = to_dict(load("text"))
+        data["channels"][0]["match"]["threshold"] = "0.8"
+        self.other(spec=from_dict(data))
+        self.refuse("a has contract", "b has", "channels[0].match.threshold: '7/10' against '4/5'")
+
+    def test_unequal_fences(self) -> None:
+        self.other(source={"fence": Fence.at("cluster-1", "topic-1", {0: 40, 1: 51}).to_json()})
+        self.refuse(
+            "different fences", "0:40, 1:50", "0:40, 1:51", "they differ in partition 1 (50 against 51)"
+        )
+
+    def test_a_topic_made_again_is_another_log(self) -> None:
+        self.other(source={"fence": Fence.at("cluster-1", "topic-2", {0: 40, 1: 50}).to_json()})
+        self.refuse("they differ in topic topic-1 against topic-2")
+
+    def test_a_fence_against_files(self) -> None:
+        self.other(source={"event_set": "12:ab"})
+        self.refuse("a stands at a fence and b was made from files")
+
+    def test_unequal_event_sets(self) -> None:
+        for name in ("a", "b"):
+            runs.write(Path(f"files-{name}"), sample(), source={"event_set": name * 8})
+            Path(name).rename(f"old-{name}")
+            Path(f"files-{name}").rename(name)
+        self.refuse("different sets of events (aaaaaaaa against bbbbbbbb)")
+
+    def test_equal_event_sets_align(self) -> None:
+        for name in ("a", "b"):
+            runs.write(Path(f"files-{name}"), sample(), source={"event_set": "12:ab"})
+        result = diff(open_run("files-a"), open_run("files-b"))
+        assert result.parity and result.aligned_by == {"event_set": "12:ab"}
+
+    def test_a_truncated_file(self) -> None:
+        file = Path("b/edges/part-0.parquet")
+        file.write_bytes(file.read_bytes()[:-1])
+        self.refuse("b/edges/part-0.parquet has", "by the manifest")
+
+    def test_a_missing_file(self) -> None:
+        Path("b/clusters/part-0.parquet").unlink()
+        self.refuse("b/clusters/part-0.parquet is missing")
+
+    def test_a_damaged_footer(self) -> None:
+        file = Path("b/edges/part-0.parquet")
+        file.write_bytes(file.read_bytes()[:-30] + bytes(30))
+        self.refuse("b/edges/part-0.parquet is no Parquet file")
+
+    def test_a_flipped_byte_is_found_by_verify(self) -> None:
+        file = Path("b/edges/part-0.parquet")
+        data = bytearray(file.read_bytes())
+        data[50] ^= 1
+        file.write_bytes(data)
+        assert diff(open_run("a"), open_run("b")).parity  # digests alone cannot see it
+        self.refuse("b/edges/part-0.parquet does not have the manifest's checksum", verify=True)
+
+    def test_a_tampered_digest_is_found_without_verify(self) -> None:
+        """The shard then differs, so its rows are read, and they are not what the manifest says."""
+
+        def tamper(manifest: runs.Rows) -> None:
+            shards = manifest["stages"]["edges"]["digests"]  # type: ignore[call-overload]
+            shard = next(iter(shards))
+            shards[shard] = shards[shard][:-1] + ("0" if shards[shard][-1] != "0" else "1")
+
+        self.edit(tamper)
+        self.refuse("b/manifest.json does not have the digests of the rows of edges")
+
+    def test_rows_tampered_together_with_checksums_are_found_by_verify(self) -> None:
+        """The digests say that both runs are equal; only reading the rows shows that they are not."""
+        rows = sample()
+        rows["edges"].remove(edge("d", "e"))
+        rows["edges"].append(edge("a", "f"))
+        runs.write(Path("forged"), rows)
+        forged = json.loads(Path("forged/manifest.json").read_bytes())["stages"]["edges"]["files"]
+        Path("forged/edges/part-0.parquet").rename("b/edges/part-0.parquet")
+        self.edit(lambda manifest: manifest["stages"]["edges"].update(files=forged))
+        assert diff(open_run("a"), open_run("b")).parity
+        self.refuse("b/manifest.json does not have the digests of the rows of edges", verify=True)
+
+    def test_row_counts_that_do_not_add_up(self) -> None:
+        self.edit(lambda manifest: manifest["stages"]["items"].update(rows=8))
+        self.refuse("b: the manifest gives items 8 rows, its files 7 and its digests 7")
+
+    def test_a_contract_id_that_is_not_its_contracts(self) -> None:
+        self.edit(lambda manifest: manifest["contract"].update(semantics=99))
+        self.refuse("contract_id is not the id of its contract")
+
+    def test_rows_in_the_wrong_shard(self) -> None:
+        import pyarrow.parquet as pq
+
+        file = Path("b/items/part-0.parquet")
+        table = pq.read_table(file)
+        pq.write_table(table.set_column(0, table.schema.field(0), pa.array([5] * 7, pa.int32())), file)
+        from shared.run import ITEMS, read_back, stage_entry
+
+        entry = stage_entry(Path("b"), ITEMS, read_back(Path("b"), ITEMS))
+        self.edit(lambda manifest: manifest["stages"].update(items=entry))
+        self.refuse("rows of items stand in a shard that is not their id's", verify=True)
+
+    @pytest.mark.parametrize("part", ["stages", "contract", "counts", "input"])
+    def test_a_manifest_without_a_part(self, part: str) -> None:
+        self.edit(lambda manifest: manifest.pop(part))
+        self.refuse(f"b/manifest.json: {part} is missing or not of its type")
+
+    def test_no_run_at_all(self) -> None:
+        Path("b/manifest.json").unlink()
+        self.refuse("b is not a finished run: it has no manifest.json")
+
+    def test_a_format_from_the_future(self) -> None:
+        self.edit(lambda manifest: manifest.update(format=2))
+        self.refuse("has run format 2; this version of crossfade reads format 1")
+
+
+def differing() -> Result:
+    """One of everything."""
+    b = sample()
+    b["items"][3]["digest"] = b"\xff" * 32
+    b["signatures"][5] = signature("f", *range(100, 108))
+    b["verification"][4] = record("e", 1, 2, 3)
+    b["edges"].remove(edge("a", "c", 9))
+    b["clusters"][2] = member("c", "b")
+    b["clusters"][1] = head("b")
+    b["items"].append(item("h\x1b[31m\u202e<script>" + "x" * 100, status="image_invalid"))
+    runs.write(Path("a"), sample(), engine="batch")
+    runs.write(Path("b"), b, engine="stream", dead_letters={"not_json": 2})
+    return diff(open_run("a"), open_run("b"))
+
+
+def on_terminal(result: Result) -> str:
+    out = console(record=True, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
+    show(result, out)
+    return out.export_text()
+
+
+def test_terminal_output_is_golden_and_fits() -> None:
+    text = on_terminal(differing())
+    assert max(map(len, text.splitlines())) <= WIDTH
+    assert "\x1b" not in text and "\u202e" not in text
+    golden_files.check("diff-differences.txt", text)
+
+
+def test_parity_on_the_terminal_is_golden() -> None:
+    golden_files.check("diff-parity.txt", on_terminal(compare(sample(), sample(), verify=True)))
+
+
+def test_json_is_golden() -> None:
+    golden_files.check("diff-differences.json", to_json(differing()).decode())
+
+
+def test_a_missing_golden_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CROSSFADE_GOLDEN", raising=False)
+    with pytest.raises(AssertionError, match="is missing"):
+        golden_files.check("no-such-golden.txt", "")

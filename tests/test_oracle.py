@@ -118,6 +118,14 @@ def test_payloads(members: dict[str, Any], status: str, digest: str | None) -> N
     assert digest is None or item["digest"] == digest
 
 
+def test_an_item_has_features_if_any_channel_finds_some() -> None:
+    characters = {"unit": "character", "size": 1, "normalise": "none", "casefold": False}
+    channels = make_channel("words"), make_channel("characters", parameters=characters)
+    expected = expect(make_spec(*channels), log((0, event("x", 5, "..."))))
+    assert expected.items["x"]["status"] == "ok"
+    assert set(expected.signatures) == {("x", "characters")}
+
+
 def test_an_upsert_without_payload_is_invalid() -> None:
     expected = expect(make_spec(), log((0, b'{"id": "x", "op": "upsert", "event_time": 5}')))
     assert (expected.items["x"]["status"], expected.items["x"]["digest"]) == ("payload_invalid", NULL_SHA256)
@@ -174,8 +182,9 @@ def test_skew_bounds_the_version_time_from_above() -> None:
 
 def test_ties_of_clamped_events() -> None:
     spec = make_spec(max_skew_ms=10)
-    same_text = log((100, event("x", 1000, "a")), (100, event("x", 900, "a")))
-    assert winner(expect(spec, same_text)) == ("upsert", 1000, 110, 110, 0)
+    for times in ((900, 1000), (1000, 900)):
+        same_text = log(*((100, event("x", time, "a")) for time in times))
+        assert winner(expect(spec, same_text)) == ("upsert", 1000, 110, 110, times.index(1000))
     other_text = log((100, event("x", 1000, "b")), (100, event("x", 900, "a")))  # the digest goes first
     assert winner(expect(spec, other_text)) == ("upsert", 900, 110, 110, 1)
     with_delete = log((100, event("x", 1000, "a")), (100, event("x", 110, None)))

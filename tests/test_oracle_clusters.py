@@ -188,6 +188,7 @@ def test_priority_is_effective_time_then_version_time_then_id_bytes() -> None:
     late = make_spec(max_lateness_ms=5)
     assert head(late, (0, 0, 100, a), (1, 0, 50, b)) == "b"  # a counts as of 95
     assert head(late, (0, 0, 100, a), (1, 0, 100, b)) == "a"  # both of 95: the version time
+    assert head(late, (0, 0, 100, event("a", 80, "same")), (1, 0, 100, b)) == "b"
     equal = [event(id, 5, "same") for id in ("𝄞", "\uffee", "é", "z")]
     assert head(make_spec(), *((0, i, 0, value) for i, value in enumerate(equal))) == "z"
     assert head(make_spec(), *((0, i, 0, value) for i, value in enumerate(equal[:2]))) == "\uffee"

@@ -4,16 +4,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from parity.clusters import cluster_sizes
 from parity.files import check_files
 from shared.errors import SourceError
 from shared.fence import LAKE_MANIFEST, Fence
 from shared.run import MANIFEST, STAGES, Run, open_run
-from shared.xxh64 import hash_binary
 
 LARGEST = 10
 BINS = 20  # of the similarity, from 0 to 1
@@ -35,7 +34,7 @@ def describe_run(run: Run) -> dict[str, Any]:
     """Counts, sizes and distributions of a run. Memory: 8 bytes a cluster row, and a batch."""
     check_files(run)
     manifest = run.manifest
-    sizes, largest = _cluster_sizes(run)
+    sizes, largest = cluster_sizes(run, LARGEST)
     return {
         "kind": "run",
         "path": str(run.path),
@@ -50,7 +49,7 @@ def describe_run(run: Run) -> dict[str, Any]:
         "stages": {name: _stage(run, name) for name in STAGES},
         "clusters": sum(sizes.values()),
         "cluster_sizes": {_range(size): count for size, count in sorted(_by_range(sizes).items())},
-        "largest_clusters": largest,
+        "largest_clusters": [{"head": head, "size": size} for head, size in largest if size > 1],
         "similarity_of_edges": _similarities(run),
         "seconds": manifest["seconds"],
     }
@@ -87,25 +86,6 @@ def _statuses(run: Run) -> dict[str, int]:
         for entry in pc.value_counts(batch.column("status")).to_pylist():
             counts[entry["values"]] += entry["counts"]
     return dict(sorted(counts.items()))
-
-
-def _cluster_sizes(run: Run) -> tuple[Counter[int], list[dict[str, Any]]]:
-    """(size -> clusters, the largest with their heads)."""
-    parts = [hash_binary(batch.column("head"), 0) for batch in run.batches("clusters", ["head"])]
-    if not parts:
-        return Counter(), []
-    heads, members = np.unique(np.concatenate(parts), return_counts=True)
-    sizes = Counter(dict(zip(*(x.tolist() for x in np.unique(members, return_counts=True)), strict=True)))
-    top = np.argsort(-members, kind="stable")[:LARGEST]
-    wanted = dict(zip(heads[top].tolist(), members[top].tolist(), strict=True))
-    largest: dict[str, int] = {}
-    for batch in run.batches("clusters", ["head"]):
-        column = batch.column("head")
-        hashes = hash_binary(column, 0)
-        for row in np.flatnonzero(np.isin(hashes, heads[top])):
-            largest[column[int(row)].as_py()] = wanted[int(hashes[row])]
-    ordered = sorted(largest.items(), key=lambda entry: (-entry[1], entry[0]))
-    return sizes, [{"head": head, "size": size} for head, size in ordered if size > 1]
 
 
 def _by_range(sizes: Counter[int]) -> Counter[int]:

@@ -1,0 +1,26 @@
+"""Pictures as small JPEG data URIs, so that a page needs nothing beside itself."""
+
+import base64
+import io
+import warnings
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+SIZE = 280  # pixels of the longer side: sharp on dense screens at half that
+QUALITY = 72
+
+
+def data_uri(path: Path) -> str | None:
+    """None where the picture cannot be read: a page shows bad pictures too."""
+    try:
+        with warnings.catch_warnings(), Image.open(path) as picture:
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            picture.draft("RGB", (2 * SIZE, 2 * SIZE))
+            small = ImageOps.exif_transpose(picture).convert("RGB")
+            small.thumbnail((SIZE, SIZE))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return None
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=QUALITY, optimize=True)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

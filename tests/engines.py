@@ -33,7 +33,9 @@ def record_table(records: Iterable[Record]) -> pa.Table:
     partition, offset, append_time, value = columns
     key = pa.nulls(len(partition), pa.binary())
     arrays = [partition, offset, append_time, key, value]
-    return pa.table([pa.array(a, f.type) for a, f in zip(arrays, RECORD_SCHEMA, strict=True)], schema=RECORD_SCHEMA)
+    return pa.table(
+        [pa.array(a, f.type) for a, f in zip(arrays, RECORD_SCHEMA, strict=True)], schema=RECORD_SCHEMA
+    )
 
 
 def stream_through(store: Store, spec: Spec, batches: Iterable[list[Record]]) -> Found:

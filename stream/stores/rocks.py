@@ -27,7 +27,7 @@ class RocksStore:
             path.mkdir(parents=True, exist_ok=True)
             self._db = Rdict(str(path), options, column_families={name: _options() for name in FAMILIES})
         except Exception as error:  # rocksdict raises bare Exceptions
-            why = "another process has it open" if "lock" in str(error).lower() else str(error)
+            why = "it is open elsewhere; stop that consumer, or export a snapshot" if "lock" in str(error).lower() else str(error)
             raise SourceError(f"the state in {path} cannot be opened: {why}") from error
         self._families = {name: self._db.get_column_family(name) for name in FAMILIES}
         self._handles = {name: self._db.get_column_family_handle(name) for name in FAMILIES}
@@ -57,5 +57,8 @@ class RocksStore:
         Checkpoint(self._db).create_checkpoint(str(path))
 
     def close(self) -> None:
+        for family in self._families.values():  # each holds the database, and so its lock, open
+            family.close()
         self._families.clear()
+        self._handles.clear()
         self._db.close()

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
 from hypothesis import settings as hypothesis_settings
 
 from shared.errors import CrossfadeError
@@ -72,3 +71,9 @@ def logs(request: pytest.FixtureRequest, tmp_path: Path) -> Logs:
     kind: str = request.param
     settings = request.getfixturevalue("kafka_settings") if kind == "kafka" else KafkaSettings()
     return Logs(kind, settings, tmp_path)
+
+
+@pytest.fixture
+def kafka_logs(kafka_settings: KafkaSettings, tmp_path: Path) -> Logs:
+    """Kafka alone, for what no other log does."""
+    return Logs("kafka", kafka_settings, tmp_path)

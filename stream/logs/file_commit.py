@@ -24,16 +24,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from shared.durable import locked, sync_folder, write_json
 from stream.logs.file_topic import (
     FileTopic,
     Row,
     discard_hidden,
-    locked,
     open_topic,
     publish_segments,
     stage_segments,
-    sync_folder,
-    write_synced,
 )
 
 _PENDING = "pending.json"
@@ -57,8 +55,7 @@ class GroupFolder:
         return epoch
 
     def set_epoch(self, epoch: int) -> None:
-        write_synced(self.folder / "epoch.json", {"epoch": epoch})
-        sync_folder(self.folder)
+        write_json(self.folder / "epoch.json", {"epoch": epoch})
 
     def last_commit(self) -> dict[str, Any]:
         """{"id": str, "offsets": {partition: next offset}, "topics": [folder]}; {} before the first."""
@@ -84,10 +81,9 @@ class GroupFolder:
             try:
                 for topic, by_partition in rows:
                     self._prepare(topic, commit_id, by_partition)
-                write_synced(
+                write_json(
                     self.folder / "commit.json", {"id": commit_id, "offsets": merged, "topics": folders}
                 )
-                sync_folder(self.folder)
             finally:
                 for topic, _ in rows:
                     settle(topic)
@@ -95,10 +91,9 @@ class GroupFolder:
     def _prepare(self, topic: FileTopic, commit_id: str, rows: Mapping[int, Sequence[Row]]) -> None:
         staged = stage_segments(topic, rows)
         segments = [[str(hidden), str(final)] for hidden, final in staged]
-        write_synced(
+        write_json(
             topic.folder / _PENDING, {"group": str(self.folder), "id": commit_id, "segments": segments}
         )
-        sync_folder(topic.folder)
 
 
 @contextmanager

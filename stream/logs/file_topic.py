@@ -10,25 +10,22 @@ A segment is written under a hidden name, synced and renamed, so readers see who
 a listing gives the end offsets. Readers never lock.
 """
 
-import fcntl
 import json
 import os
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
-from shared.errors import CrossfadeError, SourceError
+from shared.durable import sync_folder, write_json
+from shared.errors import SourceError
 from shared.records import RECORD_SCHEMA
 
 FORMAT = 1
 SCHEME = "file:"
-LOCK_SECONDS = 30.0
 SEGMENT_SCHEMA = RECORD_SCHEMA.append(pa.field("headers", pa.map_(pa.string(), pa.binary())))
 Row = tuple[bytes | None, bytes | None, Mapping[str, bytes]]
 
@@ -59,7 +56,7 @@ def create_topic(address: str, partitions: int) -> bool:
     for partition in range(partitions):
         (folder / f"partition={partition}").mkdir(parents=True, exist_ok=True)
     fresh = folder / f".topic-{uuid.uuid4().hex}"
-    write_synced(fresh, {"format": FORMAT, "topic_id": str(uuid.uuid4()), "partitions": partitions})
+    write_json(fresh, {"format": FORMAT, "topic_id": str(uuid.uuid4()), "partitions": partitions})
     try:
         # A link, unlike a rename, fails if another process made the topic first.
         (folder / "topic.json").hardlink_to(fresh)
@@ -147,44 +144,6 @@ def discard_hidden(topic: FileTopic) -> None:
     for partition in range(topic.partitions):
         for hidden in (topic.folder / f"partition={partition}").glob(".*.arrow"):
             hidden.unlink()
-
-
-@contextmanager
-def locked(path: Path, what: str) -> Iterator[None]:
-    """Hold the lock file; the system frees it when its holder dies. CrossfadeError after LOCK_SECONDS."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + LOCK_SECONDS
-    with path.open("ab") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise CrossfadeError(
-                        f"another process has held {what} ({path}) for {LOCK_SECONDS:.0f} s; stop it or wait."
-                    ) from None
-                time.sleep(0.005)
-        yield
-
-
-def write_synced(path: Path, data: Mapping[str, Any]) -> None:
-    """Write JSON to a new or existing file, atomically and durably (its folder is synced by the caller)."""
-    hidden = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
-    with hidden.open("wb") as file:
-        file.write(json.dumps(data).encode())
-        file.flush()
-        os.fsync(file.fileno())
-    hidden.rename(path)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in this folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _segment_table(partition: int, base: int, now: int, rows: Sequence[Row]) -> pa.Table:

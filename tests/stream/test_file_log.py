@@ -36,7 +36,7 @@ def counted(function):
         return function(*arguments)
     return step_or_die
 
-for name in ("stage_segments", "write_synced", "publish_segments"):
+for name in ("stage_segments", "write_json", "publish_segments"):
     setattr(file_commit, name, counted(getattr(file_commit, name)))
 writer.commit([OutMessage(out, b"k", b"2"), OutMessage(progress, b"k", b"2")], {0: 2})
 print("done after", done)

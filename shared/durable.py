@@ -1,0 +1,63 @@
+"""Files that survive a crash whole or not at all, and locks that do not survive their holder."""
+
+import fcntl
+import json
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from shared.errors import CrossfadeError
+
+LOCK_SECONDS = 30.0
+
+
+def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a file under a hidden name, sync it and rename it into place; then sync its folder."""
+    hidden = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
+    try:
+        with hidden.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        hidden.rename(path)
+    except BaseException:
+        hidden.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """`write_whole` for a JSON object."""
+    write_whole(path, lambda file: file.write(json.dumps(data, indent=1).encode()))
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in this folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def locked(path: Path, what: str, seconds: float = LOCK_SECONDS) -> Iterator[None]:
+    """Hold the lock file; the system frees it when its holder dies. CrossfadeError when it stays held."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + seconds
+    with path.open("ab") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise CrossfadeError(
+                        f"another process uses {what} (it holds {path}); stop it or wait for its end."
+                    ) from None
+                time.sleep(0.005)
+        yield

@@ -1,0 +1,104 @@
+"""A lake: a log's records in Parquet, up to a fence.
+
+    LAKE/partition=N/<base>-<end>.parquet    records base <= offset < end as RECORD_SCHEMA, never changed
+    LAKE/lake.json                           format, topic, fence and the files; written last
+
+A reader sees the files that lake.json names and no other: what a crash left beside them does not count.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from shared.durable import write_json, write_whole
+from shared.errors import SourceError
+from shared.fence import LAKE_MANIFEST, Fence
+from shared.records import RECORD_SCHEMA
+
+FORMAT = 1
+ROW_GROUP = 50_000
+
+
+@dataclass(frozen=True)
+class LakeFile:
+    """`path` is relative to the lake; `rows` and `bytes` are the file's."""
+
+    path: str
+    partition: int
+    base: int
+    end: int
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Lake:
+    """`topic` is the address that was archived; which log it is, the fence's ids tell."""
+
+    topic: str
+    fence: Fence
+    files: tuple[LakeFile, ...]
+
+
+def read_lake(folder: Path) -> Lake | None:
+    """None where there is no lake.json. SourceError when it is damaged or of another format."""
+    file = folder / LAKE_MANIFEST
+    try:
+        data: dict[str, Any] = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{file} cannot be read: {error}.") from None
+    found = data.get("format") if isinstance(data, dict) else None
+    if found != FORMAT:
+        raise SourceError(f"{file} has format {found}; this version reads {FORMAT}.")
+    try:
+        files = tuple(LakeFile(**entry) for entry in data["files"])
+        topic: str = data["topic"]
+        fence = data["fence"]
+    except (KeyError, TypeError) as error:
+        raise SourceError(f"{file} is damaged: {error}.") from None
+    return Lake(topic, Fence.from_json(fence, f"the fence in {file}"), files)
+
+
+def write_lake(folder: Path, lake: Lake) -> None:
+    """Make exactly these files the lake, at once."""
+    files = [asdict(file) for file in lake.files]
+    data = {"format": FORMAT, "topic": lake.topic, "fence": lake.fence.to_json(), "files": files}
+    write_json(folder / LAKE_MANIFEST, data)
+
+
+def write_lake_file(folder: Path, partition: int, base: int, end: int, records: pa.Table) -> LakeFile:
+    """Write one partition's records (RECORD_SCHEMA, base <= offset < end); not yet part of the lake."""
+    path = folder / f"partition={partition}" / f"{base:020d}-{end:020d}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(
+        path,
+        lambda file: pq.write_table(records, file, compression="zstd", row_group_size=ROW_GROUP),
+    )
+    name = path.relative_to(folder).as_posix()
+    return LakeFile(name, partition, base, end, records.num_rows, path.stat().st_size)
+
+
+def remove_strangers(folder: Path, lake: Lake | None) -> None:
+    """Remove Parquet files that the lake does not name: a crash left them."""
+    named = {file.path for file in lake.files} if lake else set()
+    for path in folder.glob("partition=*/*"):
+        if path.relative_to(folder).as_posix() not in named:
+            path.unlink()
+
+
+def lake_tables(folder: Path, lake: Lake) -> Iterator[pa.Table]:
+    """The records file by file, as RECORD_SCHEMA. SourceError when a file is gone or damaged."""
+    for file in lake.files:
+        try:
+            yield pq.ParquetFile(folder / file.path).read().cast(RECORD_SCHEMA)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise SourceError(
+                f"{folder / file.path}, which the lake names, cannot be read: {error}."
+            ) from None

@@ -43,7 +43,7 @@ class Hyperplanes:
     def __post_init__(self) -> None:
         if not 1 <= self.dimensions <= MAX_DIMENSIONS:
             raise SpecError(
-                f"dimensions is {self.dimensions}; it must be an integer from 1 to {MAX_DIMENSIONS}"
+                f"dimensions is {self.dimensions}; it must be an integer from 1 to {MAX_DIMENSIONS:,}"
             )
         if self.bits % 8 or not 8 <= self.bits <= MAX_BITS:
             raise SpecError(f"bits is {self.bits}; it must be a multiple of 8 from 8 to {MAX_BITS}")

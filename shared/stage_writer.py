@@ -14,8 +14,8 @@ CONTRACT_KEY = b"crossfade.contract_id"
 class StageWriter:
     """A context manager. Rows come in the order in which they are to be in the file: (shard, id).
 
-    At most GROUP_ROWS rows or about GROUP_BYTES are held before they are written. A writer that was
-    given no rows leaves no file.
+    At most GROUP_ROWS rows or about GROUP_BYTES are held before they are written. Without rows it writes
+    a file without rows: a table that is empty is not one that is missing.
     """
 
     def __init__(self, file: Path, schema: pa.Schema, contract_id: str) -> None:
@@ -39,8 +39,7 @@ class StageWriter:
 
     def close(self) -> None:
         self._flush()
-        if self._writer is not None:
-            self._writer.close()
+        self._opened().close()
 
     def __enter__(self) -> "StageWriter":
         return self
@@ -52,10 +51,12 @@ class StageWriter:
             self.close()
 
     def _flush(self) -> None:
-        if not self._pending_rows:
-            return
+        if self._pending_rows:
+            self._opened().write_table(pa.concat_tables(self._pending), row_group_size=GROUP_ROWS)
+        self._pending, self._pending_rows, self._pending_bytes = [], 0, 0
+
+    def _opened(self) -> pq.ParquetWriter:
         if self._writer is None:
             self.file.parent.mkdir(parents=True, exist_ok=True)
             self._writer = pq.ParquetWriter(self.file, self._schema, compression="zstd", compression_level=1)
-        self._writer.write_table(pa.concat_tables(self._pending), row_group_size=GROUP_ROWS)
-        self._pending, self._pending_rows, self._pending_bytes = [], 0, 0
+        return self._writer

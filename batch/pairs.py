@@ -1,0 +1,115 @@
+"""Stage 5: buckets and draws. Signatures -> (bucket, rank) in sorted order -> the drawn pairs.
+
+No bucket is ever held whole: of one that goes on in the next Arrow batch, `lsh.carry` keeps the few
+members that later ones can still draw.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from batch.drawing import Drawing, describe, hottest
+from batch.groups import group_starts
+from batch.job import Job
+from batch.tasks import Batches, Counts, Output, Outputs
+from shared import lsh
+from shared.spec import Channel
+
+Int64s = npt.NDArray[np.int64]
+
+PAIR_SCHEMA = pa.schema([("later", pa.int64()), ("earlier", pa.int64())])
+ROWS_EACH = 1_000_000  # bucket entries a partition
+
+_PAIRS_HELD = 1_000_000
+
+
+def pairs(job: Job) -> Counts:
+    """Writes pairs/: (later, earlier) ranks; a pair may be there once a partition.
+
+    counts: drawn (rows), buckets, left_out (later, earlier pairs that the draws left out), hot (the
+    buckets that left out most).
+    """
+    channels = job.spec.channels
+    signatures = job.counts["features"]["signatures"]
+    entries = sum(signatures[channel.name] * channel.bands.count for channel in channels)
+    columns = [f"s{c}" for c in range(len(channels))]
+    buckets = (
+        job.read("index")
+        .select("rank", *columns)
+        .mapInArrow(partial(_explode, channels), "slot int, bucket long, rank long")
+        .repartition(job.partitions(entries, ROWS_EACH), "slot", "bucket")
+        .sortWithinPartitions("slot", "bucket", "rank")
+    )
+    counts = job.write(buckets, partial(_draw, channels), pairs=Output(job.work("pairs"), PAIR_SCHEMA))
+    hot = hottest((*bucket,) for entry in counts for bucket in entry["hot"])
+    return {
+        "drawn": sum(entry["drawn"] for entry in counts),
+        "buckets": sum(entry["buckets"] for entry in counts),
+        "left_out": sum(entry["left_out"] for entry in counts),
+        "hot": [describe(channels, bucket) for bucket in hot],
+    }
+
+
+def _explode(channels: Sequence[Channel], batches: Batches) -> Batches:
+    """A row an item and band. slot = the band's number among all bands of all channels; bucket = the
+    bits of the uint64 as int64, since Spark has no unsigned integers (only equality matters)."""
+    for batch in batches:
+        first_slot = 0
+        for c, channel in enumerate(channels):
+            column = batch.column(f"s{c}")
+            rank = batch.column("rank").filter(column.is_valid()).to_numpy()
+            values = b"".join(column.drop_null().to_pylist())
+            signatures = np.frombuffer(values, "<u4").reshape(len(rank), channel.minhash.permutations)
+            found = lsh.buckets(signatures, channel.bands)
+            slots = np.arange(first_slot, first_slot + channel.bands.count, dtype=np.int32)
+            yield pa.record_batch(
+                {
+                    "slot": pa.array(np.tile(slots, len(rank))),
+                    "bucket": pa.array(found.reshape(-1).view(np.int64)),
+                    "rank": pa.array(np.repeat(rank, channel.bands.count)),
+                }
+            )
+            first_slot += channel.bands.count
+
+
+def _draw(channels: Sequence[Channel], batches: Batches, outputs: Outputs) -> Counts:
+    drawing = Drawing(channels)
+    drawn = 0
+    later: list[Int64s] = []
+    earlier: list[Int64s] = []
+
+    def flush() -> int:
+        table = distinct_pairs(np.concatenate([*later, []]), np.concatenate([*earlier, []]))
+        outputs.write("pairs", table)
+        later.clear()
+        earlier.clear()
+        return len(table)
+
+    for batch in batches:
+        found = drawing.draw(
+            *(batch.column(name).to_numpy().astype(np.int64) for name in ("slot", "bucket", "rank"))
+        )
+        later.append(found[0])
+        earlier.append(found[1])
+        if sum(map(len, later)) >= _PAIRS_HELD:
+            drawn += flush()
+    drawn += flush()
+    drawing.finish()
+    return {
+        "drawn": drawn,
+        "buckets": drawing.buckets,
+        "left_out": drawing.left_out,
+        "hot": drawing.hot,
+    }
+
+
+def distinct_pairs(later: npt.NDArray[Any], earlier: npt.NDArray[Any]) -> pa.Table:
+    """PAIR_SCHEMA, sorted, each pair once."""
+    order = np.lexsort((earlier, later))
+    later, earlier = later[order].astype(np.int64), earlier[order].astype(np.int64)
+    first = group_starts(later, earlier)[:-1]
+    return pa.table([later[first], earlier[first]], schema=PAIR_SCHEMA)

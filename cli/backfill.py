@@ -1,0 +1,84 @@
+"""`crossfade backfill`: a lake or files in, a run out."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from cli.options import column_options
+from shared.source_events import ColumnOptions
+
+
+@click.command()
+@click.option("--spec", "spec_name", required=True, help="A preset's name or a TOML file.")
+@click.option(
+    "--input",
+    "inputs",
+    required=True,
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A lake; or a file or folder as `publish` takes them (may be repeated).",
+)
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder of the run to write.")
+@click.option("--master", help="Spark master URL  [spark-submit's, or all cores of this machine].")
+@click.option(
+    "--decider", type=click.Choice(["driver", "joins"]), help="Where clusters are decided  [by size]."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@column_options
+def command(
+    spec_name: str,
+    inputs: tuple[Path, ...],
+    output: Path,
+    master: str | None,
+    decider: str | None,
+    as_json: bool,
+    columns: ColumnOptions,
+) -> None:
+    """Find the near-duplicates of everything in the input, with Spark, and write them as a run.
+
+    If it is stopped or killed, the same command goes on after the last complete stage. The column options
+    are for files; a lake has none.
+    """
+    from batch import session
+    from batch.backfill import STAGES, backfill
+    from batch.inputs import open_input
+    from batch.job import Settings
+    from shared.spec import load
+
+    spec = load(spec_name)
+    source = open_input(inputs, columns)
+    console = Console(stderr=True)
+    started = time.monotonic()
+    names = [stage.name for stage in STAGES]
+
+    def progress(stage: str, counts: dict[str, Any], seconds: float) -> None:
+        if console.is_terminal:
+            console.print(f"[{names.index(stage) + 1}/{len(names)}] {stage} {seconds:.1f} s", markup=False)
+
+    run = backfill(lambda: session.start(master), spec, source, output, Settings(decider=decider), progress)
+    seconds = time.monotonic() - started
+    if as_json:
+        summary = {"run": str(output), "contract_id": run.contract_id, "seconds": run.manifest["seconds"]}
+        click.echo(json.dumps(summary | {"counts": run.manifest["counts"], "input": run.manifest["input"]}))
+        return
+    _show(run.manifest, output, seconds)
+
+
+def _show(manifest: dict[str, Any], output: Path, seconds: float) -> None:
+    from parity.show import console, counted, table
+
+    counts = manifest["counts"]
+    out = console()
+    rows = [(name.replace("_", " "), value) for name, value in counts.items() if isinstance(value, int)]
+    rows += [(f"status {name}", value) for name, value in sorted(counts["statuses"].items())]
+    rows += [(f"dead letters, {name}", value) for name, value in sorted(counts["dead_letters"].items())]
+    out.print(table("What was found", ["what", "count"], rows), "")
+    times = [(name, f"{value:.1f}") for name, value in manifest["seconds"].items()]
+    out.print(table("Seconds by stage", ["stage", "seconds"], times), "")
+    rate = counts["records"] / max(seconds, 1e-9)
+    out.print(f"{output}: {counted(counts['records'], 'record')} in {seconds:.1f} s ({rate:,.0f} a second)")
+    out.print(f"contract {manifest['contract_id']}")

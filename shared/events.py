@@ -34,8 +34,8 @@ DEAD_SCHEMA = pa.schema(
 )
 
 _NO_DIGEST = bytes(32)
+_INVALID_DIGEST = b"\xff" * 32
 _HEX64 = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
-_CANONICAL = orjson.OPT_SORT_KEYS
 
 
 @dataclass(frozen=True)
@@ -122,4 +122,4 @@ def _payload(payload: Any) -> tuple[bytes, str, bytes]:
             declared = payload.get("sha256")
             if type(declared) is str and _HEX64.fullmatch(declared):
                 return bytes.fromhex(declared), "uri", payload["uri"].encode()
-    return hashlib.sha256(orjson.dumps(payload, option=_CANONICAL)).digest(), "invalid", b""
+    return _INVALID_DIGEST, "invalid", b""

@@ -29,9 +29,7 @@ def stronger(channel: int, numerator: int, denominator: int, than_c: int, than_n
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def decide(
-    starts: Int64s, channel: npt.NDArray[np.int8], numerator: Int64s, denominator: Int64s
-) -> Int64s:
+def decide(starts: Int64s, channel: npt.NDArray[np.int8], numerator: Int64s, denominator: Int64s) -> Int64s:
     """int64[items]: for each item the row of the head it joins, BECOMES_HEAD or UNDECIDED.
 
     The rows starts[i]:starts[i+1] are item i's possible heads, each once, in priority order (so
@@ -48,7 +46,12 @@ def decide(
             if channel[row] == NO_MATCH:
                 continue
             if best == -1 or stronger(
-                channel[row], numerator[row], denominator[row], channel[best], numerator[best], denominator[best]
+                channel[row],
+                numerator[row],
+                denominator[row],
+                channel[best],
+                numerator[best],
+                denominator[best],
             ):
                 best = row
         chosen[i] = best

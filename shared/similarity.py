@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from shared.spec import Channel
 
 Int64s = npt.NDArray[np.int64]
 NO_MATCH = -1
+_POPCOUNT = np.bitwise_count(np.arange(256, dtype=np.uint8))
 
 
 @dataclass(frozen=True)
@@ -92,20 +94,20 @@ def _measure(
 
 
 def _accepts(channel: Channel, numerator: Int64s, denominator: Int64s) -> npt.NDArray[np.bool_]:
-    if channel.match.rule == "hamming":
+    if channel.match.max_distance is not None:
         return np.asarray(denominator - numerator <= channel.match.max_distance)
     p, q = channel.match.fraction.as_integer_ratio()
     return np.asarray(numerator * q >= p * denominator)  # q <= 10^9 and counts < 2^31: no overflow
 
 
-def _buffers(array: pa.Array, dtype: type) -> tuple[npt.NDArray[np.generic], Int64s]:
+def _buffers(array: pa.Array, dtype: type) -> tuple[npt.NDArray[Any], Int64s]:
     """(values, offsets in values) of a binary array whose every value is a whole number of `dtype`."""
     width = np.dtype(dtype).itemsize
     offset_type = np.int64 if pa.types.is_large_binary(array.type) else np.int32
     _, raw_offsets, raw_values = array.buffers()
     offsets = np.frombuffer(raw_offsets, offset_type)[array.offset : array.offset + len(array) + 1]
     size = (raw_values.size if raw_values is not None else 0) // width * width
-    values = np.frombuffer(raw_values, np.uint8)[:size].view(dtype) if size else np.empty(0, dtype)
+    values: npt.NDArray[Any] = np.frombuffer(raw_values if raw_values is not None else b"", np.uint8)[:size].view(dtype)
     return values, offsets.astype(np.int64) // width
 
 
@@ -149,8 +151,5 @@ def _distances(
     for p in range(len(left)):
         i, j = offsets[left[p]], offsets[right[p]]
         for k in range(width):
-            x = values[i + k] ^ values[j + k]
-            while x:
-                x &= x - 1
-                out[p] += 1
+            out[p] += _POPCOUNT[values[i + k] ^ values[j + k]]
     return out

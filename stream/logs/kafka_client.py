@@ -99,7 +99,8 @@ def as_sentence(error: Exception, settings: KafkaSettings, doing: str) -> Crossf
             )
         case kafka.errors.AuthorizationError() | kafka.errors.SaslAuthenticationFailedError():
             return CrossfadeError(f"could not {doing}: Kafka at {where} does not allow it ({error}).")
-        case kafka.errors.KafkaError() if error.retriable:
+        case kafka.errors.KafkaError() if error.retriable or "RequestTimedOutError" in str(error):
+            # A transaction's request that times out comes as text in an error that says no more.
             return TransientError(f"could not {doing}: Kafka at {where} did not answer in time ({error}).")
         case _:
             return CrossfadeError(f"could not {doing}: Kafka at {where} answered {error}.")

@@ -81,9 +81,6 @@ class KafkaTransactionalWriter:
             producer = KafkaProducer(
                 **connection(self._settings), **_PRODUCER, transactional_id=self._transactional_id
             )
-        # kafka-python answers a stale epoch in mid-transaction by asking for a new one (KIP-360), which
-        # would fence off the rightful successor in turn. Without the bump the error is fatal, as it must be.
-        producer._transaction_manager._supports_epoch_bump = lambda: False
         with kafka_errors(self._settings, f"take over the consumer group {self._group}"):
             producer.init_transactions()
         self._producer = producer

@@ -1,19 +1,24 @@
 """What only a real Kafka can show: aborted and open transactions, zombies, and a broker that is away."""
 
+import os
+import signal
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
-from shared.errors import CrossfadeError, SourceError
-from stream.logs import kafka_client
+from shared.errors import CrossfadeError, SourceError, TransientError
+from stream.broker import Broker
+from stream.logs import kafka_client, kafka_writer
 from stream.logs.kafka_client import has_append_times
 from stream.logs.kafka_reader import KafkaReader
 from stream.logs.kafka_writer import KafkaTransactionalWriter, KafkaWriter
 from stream.logs.open import ensure_topic
-from stream.logs.protocol import FencedError, OutMessage
+from stream.logs.protocol import FencedError, OutMessage, UnknownCommitError
 from stream.logs.settings import KafkaSettings
 from tests.stream.test_logs import read_all
 
@@ -100,7 +105,7 @@ def test_take_over_ends_a_transaction_that_was_left_open(kafka_settings: KafkaSe
 def test_a_zombie_in_mid_transaction_does_not_fence_its_successor(
     kafka_settings: KafkaSettings, topic: str
 ) -> None:
-    """kafka-python would answer the stale epoch by taking a new one, and take the group back."""
+    """kafka-python answers some stale epochs by asking for a new one: that must not take the group back."""
     zombie, successor = (KafkaTransactionalWriter(topic, "g", kafka_settings) for _ in range(2))
     zombie.start()
     inner = zombie._producer
@@ -121,6 +126,69 @@ def test_a_zombie_in_mid_transaction_does_not_fence_its_successor(
     assert read_all(reader)["value"].to_pylist() == [b"mine", b"mine too"]
     for closing in (zombie, successor, reader):
         closing.close()
+
+
+@contextmanager
+def broker_away(broker: Broker) -> Iterator[None]:
+    """The broker stands still: connections stay, nothing answers. Shorter than its own session timeout."""
+    os.kill(broker.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(broker.pid, signal.SIGCONT)
+
+
+def test_a_commit_without_an_answer_is_unknown_and_the_next_start_settles_it(
+    broker: Broker, kafka_settings: KafkaSettings, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_writer, "_STEP_SECONDS", 2.0)
+    writer = KafkaTransactionalWriter(topic, "g", kafka_settings)
+    writer.start()
+    writer.commit([OutMessage(topic, b"k", b"1")], {0: 1})
+    producer = writer._producer
+    assert producer is not None
+    commit = producer.commit_transaction
+
+    def commit_into_silence() -> None:
+        os.kill(broker.pid, signal.SIGSTOP)
+        commit()
+
+    monkeypatch.setattr(producer, "commit_transaction", commit_into_silence)
+    try:
+        with pytest.raises(UnknownCommitError, match="did not say whether"):
+            writer.commit([OutMessage(topic, b"k", b"2")], {0: 2})
+    finally:
+        os.kill(broker.pid, signal.SIGCONT)
+    monkeypatch.undo()
+    with pytest.raises(CrossfadeError, match="start it again"):
+        writer.commit([], {0: 3})
+    writer.start()
+    writer.commit([OutMessage(topic, b"k", b"3")], {0: 3})
+    reader = KafkaReader(topic, kafka_settings)
+    # Whether 2 is there nobody can foretell; whole it is in either case, and no transaction stays open.
+    assert read_all(reader)["value"].to_pylist() in ([b"1", b"3"], [b"1", b"2", b"3"])
+    writer.close()
+    reader.close()
+
+
+def test_output_that_cannot_be_delivered_is_not_committed(
+    broker: Broker, kafka_settings: KafkaSettings, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_writer, "_STEP_SECONDS", 2.0)
+    short = {"request_timeout_ms": 1000, "delivery_timeout_ms": 1500}
+    monkeypatch.setattr(kafka_writer, "_PRODUCER", kafka_writer._PRODUCER | short)
+    writer = KafkaTransactionalWriter(topic, "g", kafka_settings)
+    writer.start()
+    writer.commit([OutMessage(topic, b"k", b"1")], {0: 1})
+    with broker_away(broker), pytest.raises(TransientError, match="could not commit output of group g"):
+        writer.commit([OutMessage(topic, b"k", b"2")], {0: 2})
+    monkeypatch.undo()
+    writer.start()
+    writer.commit([OutMessage(topic, b"k", b"3")], {0: 2})
+    reader = KafkaReader(topic, kafka_settings)
+    assert read_all(reader)["value"].to_pylist() == [b"1", b"3"]
+    writer.close()
+    reader.close()
 
 
 def test_a_record_that_is_too_large_is_named(kafka_settings: KafkaSettings, topic: str) -> None:

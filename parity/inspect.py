@@ -1,17 +1,17 @@
 """What a folder holds, as plain JSON values: a run, or a lake."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from parity.clusters import cluster_sizes
 from parity.files import check_files
 from shared.errors import SourceError
-from shared.fence import LAKE_MANIFEST, Fence
+from shared.fence import LAKE_MANIFEST
+from shared.lake import read_lake
 from shared.run import MANIFEST, STAGES, Run, open_run
 
 LARGEST = 10
@@ -56,23 +56,27 @@ def describe_run(run: Run) -> dict[str, Any]:
 
 
 def describe_lake(path: Path) -> dict[str, Any]:
-    """What lake.json says, and the files that are there."""
-    file = path / LAKE_MANIFEST
-    try:
-        lake = orjson.loads(file.read_bytes())
-    except (OSError, orjson.JSONDecodeError) as error:
-        raise SourceError(f"{file} cannot be read: {error}") from error
-    if not isinstance(lake, dict):
-        raise SourceError(f"{file} is damaged: it is no JSON object")
-    fence = Fence.from_json(lake.get("fence"), f"the fence in {file}")
-    files = sorted(path.rglob("*.parquet"))
+    """What lake.json says; SourceError where a file that it names is not there."""
+    lake = read_lake(path)
+    assert lake is not None  # `describe` saw its manifest
+    partitions: dict[int, Counter[str]] = defaultdict(Counter)
+    for file in lake.files:
+        if not (path / file.path).exists():
+            raise SourceError(
+                f"{path / file.path} is missing; the lake names it, so archive the topic again"
+            )
+        partitions[file.partition].update(files=1, rows=file.rows, bytes=file.bytes)
     return {
         "kind": "lake",
         "path": str(path),
-        "stands_at": fence.describe(),
-        "files": len(files),
-        "bytes": sum(file.stat().st_size for file in files),
-    } | {name: value for name, value in lake.items() if name not in ("files", "bytes")}
+        "topic": lake.topic,
+        "stands_at": lake.fence.describe(),
+        "fence": lake.fence.to_json(),
+        "files": len(lake.files),
+        "rows": sum(file.rows for file in lake.files),
+        "bytes": sum(file.bytes for file in lake.files),
+        "partitions": [{"partition": partition, **counts} for partition, counts in sorted(partitions.items())],
+    }
 
 
 def _stage(run: Run, stage: str) -> dict[str, int]:

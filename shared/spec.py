@@ -4,6 +4,7 @@ A spec is named by a preset (`text`, `photos-small`, `photos-large`, `embeddings
 `shared/contract.py` derives its id.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
@@ -19,6 +20,7 @@ from shared.extractors.protocol import Extractor
 
 CLUSTER_RULES = ("heads", "components")
 MATCH_RULES = ("jaccard", "agreement", "hamming")
+_DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,30})?")
 
 
 @dataclass(frozen=True)
@@ -123,10 +125,10 @@ def load(name_or_path: str) -> Spec:
     else:
         try:
             text = Path(name_or_path).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:  # no UTF-8, or a name with a null byte
+            presets = ", ".join(preset_names())
             raise SpecError(
-                f"spec {name_or_path!r} is neither a preset ({', '.join(preset_names())}) nor a readable file: "
-                f"{error}"
+                f"spec {name_or_path!r} is neither a preset ({presets}) nor a readable file: {error}"
             ) from error
     try:
         return from_dict(tomllib.loads(text))
@@ -232,10 +234,9 @@ def _check_channel(channel: Channel, where: str) -> None:
         return
     if match.threshold is None or match.max_distance is not None:
         raise SpecError(f"{where}: match.rule {match.rule} takes a threshold and no max_distance")
-    try:
-        fraction = Fraction(match.threshold)
-    except (ValueError, ZeroDivisionError) as error:
-        raise SpecError(f"{where}: match.threshold {match.threshold!r} is not a decimal") from error
+    if not _DECIMAL.fullmatch(match.threshold):  # Fraction takes 7/10 too, and would hang on 1e-400000000
+        raise SpecError(f'{where}: match.threshold {match.threshold!r} is not a decimal such as "0.7"')
+    fraction = match.fraction
     if not 0 < fraction <= 1 or fraction.denominator > 10**9:
         raise SpecError(
             f"{where}: match.threshold {match.threshold!r} must be above 0, at most 1, to 9 decimals"

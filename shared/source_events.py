@@ -169,7 +169,8 @@ def _strings(
     column = _column(table, name)
     kind = column.type
     binary = pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
-    if not (binary or pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+    string = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    if not (binary or string or pa.types.is_null(kind)):
         raise SourceError(f"column {name!r} of {source} is of type {kind}; it must be string or binary")
     values: list[Any] = column.cast(pa.large_binary()).to_pylist()
     if as_bytes:
@@ -191,7 +192,9 @@ def _ids(table: pa.Table, name: str, source: Path) -> list[Any]:
 def _vectors(table: pa.Table, name: str, source: Path) -> list[list[float] | None]:
     kind = table.column(name).type
     listed = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-    if not listed or not (pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type)):
+    number = kind.value_type if listed else kind
+    numbers = pa.types.is_floating(number) or pa.types.is_integer(number)
+    if not ((listed and numbers) or pa.types.is_null(number)):
         raise SourceError(f"column {name!r} of {source} is of type {kind}; it must be a list of numbers")
     vectors: list[list[float] | None] = table.column(name).to_pylist()
     return vectors
@@ -201,7 +204,7 @@ def _times(table: pa.Table, name: str, source: Path) -> list[int | None]:
     """Integer milliseconds of an integer or timestamp column (rounded down; no zone means UTC)."""
     column = table.column(name)
     kind = column.type
-    if pa.types.is_integer(kind):
+    if pa.types.is_integer(kind) or pa.types.is_null(kind):
         times: list[int | None] = column.to_pylist()
         return times
     if pa.types.is_date(kind):

@@ -62,9 +62,7 @@ def describe_lake(path: Path) -> dict[str, Any]:
     partitions: dict[int, Counter[str]] = defaultdict(Counter)
     for file in lake.files:
         if not (path / file.path).exists():
-            raise SourceError(
-                f"{path / file.path} is missing; the lake names it, so archive the topic again"
-            )
+            raise SourceError(f"{path / file.path} is missing; the lake names it, so archive the topic again")
         partitions[file.partition].update(files=1, rows=file.rows, bytes=file.bytes)
     return {
         "kind": "lake",
@@ -75,7 +73,9 @@ def describe_lake(path: Path) -> dict[str, Any]:
         "files": len(lake.files),
         "rows": sum(file.rows for file in lake.files),
         "bytes": sum(file.bytes for file in lake.files),
-        "partitions": [{"partition": partition, **counts} for partition, counts in sorted(partitions.items())],
+        "partitions": [
+            {"partition": partition, **counts} for partition, counts in sorted(partitions.items())
+        ],
     }
 
 

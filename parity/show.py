@@ -11,9 +11,14 @@ from rich.text import Text
 WIDTH = 100
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError  # rich would end the process with status 1, which means differences
+
+
 def console(**options: Any) -> Console:
     """A console of 100 columns; colours only on a terminal, markup nowhere."""
-    return Console(width=WIDTH, highlight=False, markup=False, emoji=False, **options)
+    return _Console(width=WIDTH, highlight=False, markup=False, emoji=False, **options)
 
 
 def printable(value: object, width: int = 0) -> str:

@@ -23,7 +23,7 @@ class Pairs:
 def read_pairs(path: Path, known: pa.ChunkedArray) -> Pairs:
     """The pairs of a file. Raises SourceError, with the line, where it is malformed.
 
-    The first line is a header if neither of its values is a known id and neither comes again below.
+    The first of several lines is a header if neither of its values is a known id or comes again below.
     """
     try:
         text = path.read_text("utf-8-sig")
@@ -37,7 +37,7 @@ def read_pairs(path: Path, known: pa.ChunkedArray) -> Pairs:
             )
         left.append(fields[0])
         right.append(fields[1])
-    if left and _is_header(left, right, known):
+    if len(left) > 1 and _is_header(left, right, known):
         header = f"{left.pop(0)}, {right.pop(0)}"
     if not left:
         raise SourceError(f"{path} holds no pairs; give one pair of ids a line")

@@ -53,6 +53,8 @@ def folder_of(address: str) -> Path:
 def create_topic(address: str, partitions: int) -> bool:
     """Make the topic unless it is there; True if it was made."""
     folder = folder_of(address)
+    if (folder / "topic.json").exists():
+        return False
     for partition in range(partitions):
         (folder / f"partition={partition}").mkdir(parents=True, exist_ok=True)
     fresh = folder / f".topic-{uuid.uuid4().hex}"

@@ -40,6 +40,8 @@ class KafkaReader:
                 # A jump over lost records must be an error, not a silent reset.
                 auto_offset_reset="none",
                 max_partition_fetch_bytes=4 << 20,
+                # A fetch that waits for records holds up the next, for other partitions after a change of those.
+                fetch_max_wait_ms=100,
                 metrics_enabled=False,
             )
         with self._errors():
@@ -53,10 +55,11 @@ class KafkaReader:
 
     def seek(self, positions: Mapping[int, int]) -> None:
         check_partitions(self, positions)
-        self._positions.update(positions)
+        moved = {p: offset for p, offset in positions.items() if offset != self._positions[p]}
+        self._positions.update(moved)
         with self._errors():
-            for partition in set(positions).intersection(self._assigned):
-                self._consumer.seek(self._by_number[partition], positions[partition])
+            for partition in set(moved).intersection(self._assigned):
+                self._consumer.seek(self._by_number[partition], moved[partition])
 
     def poll(self, max_records: int, timeout: float, only: Collection[int] | None = None) -> pa.Table:
         return _table(self._poll(max_records, timeout, only))

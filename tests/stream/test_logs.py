@@ -1,6 +1,7 @@
 """What every event log must do: one body for memory, files and a real Kafka."""
 
 import time
+from random import Random
 
 import pyarrow as pa
 import pytest
@@ -253,3 +254,40 @@ def test_one_transaction_is_of_one_kind() -> None:
     check_same_kind("file:/a", ["file:/b"])
     with pytest.raises(CrossfadeError, match="different kinds"):
         check_same_kind("items", ["file:/b"])
+
+
+def test_any_order_of_polls_and_seeks_gives_each_partition_in_order(logs: Logs) -> None:
+    """Random limits, partitions and seeks over a log with markers: never a gap, a repeat or a stall."""
+    random = Random(7)
+    source, topic = logs.topic("source"), logs.topic("items", partitions=3)
+    writer = open_transactional_writer(source, "g", logs.settings)
+    writer.start()
+    for round_ in range(6):
+        append(logs, topic, [(b"p%d" % (i % 50), b"%d" % i) for i in range(40)])
+        writer.commit([OutMessage(topic, b"t%d" % i, b"%d" % round_) for i in range(20)], {0: round_})
+    writer.close()
+    reader = open_reader(topic, logs.settings)
+    table = read_all(reader)
+    ends = reader.end_offsets()
+    offsets = {p: [r["offset"] for r in table.to_pylist() if r["partition"] == p] for p in range(3)}
+    # expected[p]: how many of the partition's records have been read
+    expected, idle = dict.fromkeys(range(3), 0), 0
+    reader.seek(dict.fromkeys(range(3), 0))
+    for _ in range(150):
+        if random.random() < 0.1:
+            partition = random.randrange(3)
+            expected[partition] = random.randrange(len(offsets[partition]))
+            reader.seek({partition: offsets[partition][expected[partition]]})
+        only = random.sample(range(3), random.randint(1, 3)) if random.random() < 0.7 else None
+        left = any(expected[p] < len(offsets[p]) for p in (only or range(3)))
+        got = reader.poll(random.choice([1, 5, 40]), 5.0 if left else 0.0, only).to_pylist()
+        for partition in range(3):
+            mine = [row["offset"] for row in got if row["partition"] == partition]
+            assert mine == offsets[partition][expected[partition] :][: len(mine)]
+            assert not mine or only is None or partition in only
+            expected[partition] += len(mine)
+        idle = 0 if got or not left else idle + 1
+        assert idle < 3, f"no records although some are left, at {reader.positions()}"
+    read_all(reader)
+    assert reader.positions() == ends
+    reader.close()

@@ -40,7 +40,7 @@ class KafkaReader:
                 # A jump over lost records must be an error, not a silent reset.
                 auto_offset_reset="none",
                 max_partition_fetch_bytes=4 << 20,
-                # A fetch that waits for records holds up the next, for other partitions after a change of those.
+                # After a change of partitions, a fetch that waits for records holds up the next one.
                 fetch_max_wait_ms=100,
                 metrics_enabled=False,
             )

@@ -1,6 +1,7 @@
 """`text.shingles` against the definition in plain Python."""
 
 import re
+import time
 import unicodedata
 
 import numpy as np
@@ -68,6 +69,7 @@ def check(extractor: Shingles, texts: list[str]) -> None:
 
 @given(EXTRACTORS, st.lists(st.one_of(ANY_TEXT, TRICKY), max_size=6))
 @example(Shingles(), ["", " ", "one", "one two", "one two three", "one two three four", " one  two three "])
+@example(Shingles(), ["\u0390 \u01f0 \u1e96", "\u1fb6"])  # folding takes these apart, NFKC joins them again
 @example(Shingles("character", 4), ["", " \x1f ", "abc", "abcd", "äbcd", "  a  b\tc\n", "a\x85b"])
 def test_equals_the_definition(extractor: Shingles, texts: list[str]) -> None:
     check(extractor, texts)
@@ -122,6 +124,15 @@ def test_sorting_where_hashes_are_far_from_uniform(values: list[int], shift: int
     out = np.zeros(len(values), np.uint64)
     count = sort_unique(hashes, len(values), np.empty(1 << 16, np.uint32), out)
     assert out[:count].tolist() == np.unique(hashes).tolist()
+
+
+def test_hashes_chosen_to_share_a_bucket_cost_no_quadratic_time() -> None:
+    hashes = np.arange(300_000, dtype=np.uint64)[::-1].copy()
+    out = np.empty(len(hashes), np.uint64)
+    started = time.monotonic()
+    count = sort_unique(hashes, len(hashes), np.empty(1 << 16, np.uint32), out)
+    assert time.monotonic() - started < 5  # insertion alone would take half a minute
+    assert out[:count].tolist() == list(range(300_000))
 
 
 def test_golden_tokens() -> None:

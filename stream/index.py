@@ -16,7 +16,7 @@ from shared import lsh
 from shared.heads import key_id
 from shared.similarity import NO_MATCH, ChannelFeatures, verify
 from shared.spec import Spec
-from stream.postings import Bucket, bucket_key
+from stream.postings import Bucket, bucket_keys, lone_member
 from stream.state import (
     Match,
     item_keys,
@@ -44,6 +44,7 @@ class Index:
 
     def __init__(self, spec: Spec, state: Overlay) -> None:
         self.spec, self.state = spec, state
+        self._draws = [(channel.draws.first, channel.draws.near) for channel in spec.channels]
         self._buckets: dict[bytes, Bucket] = {}
         self._item_keys: dict[bytes, bytes] = {}
         self._features: dict[bytes, list[bytes | None]] = {}
@@ -53,9 +54,9 @@ class Index:
     def remove(self, keys: Sequence[bytes]) -> set[bytes]:
         """Take these items (priority keys) out. The remaining items whose edges changed."""
         affected: set[bytes] = set()
-        buckets = self._buckets_of(keys)
-        for key in keys:
-            for bucket, first, near in buckets[key]:
+        for key, buckets in zip(keys, self._open_all(keys), strict=True):
+            for bucket in buckets:
+                first, near = self._draws[bucket.channel]
                 rank = bucket.remove(key)
                 affected.update(bucket.members(rank, len(bucket) if rank < first else rank + near))
         gone = set(keys)
@@ -63,7 +64,7 @@ class Index:
         for key, item in zip(keys, self.item_keys(keys), strict=True):
             self.state.put("features", item, None)
             self._features.pop(key, None)
-        self._probe(affected - gone)
+        self._probe_again(affected - gone)
         return self._take_changed() - gone
 
     def insert(self, entries: Sequence[Entry]) -> set[bytes]:
@@ -72,17 +73,34 @@ class Index:
         for entry, item in zip(entries, self.item_keys(keys), strict=True):
             self.state.put("features", item, pack_pieces(entry.pieces))
             self._features[entry.key] = list(entry.pieces)
+        newcomers: dict[bytes, list[bytes]] = {}
+        for key, names in zip(keys, self._bucket_names(keys), strict=True):
+            for name in names:
+                newcomers.setdefault(name, []).append(key)
         affected: set[bytes] = set()
-        buckets = self._buckets_of(keys)
-        for key in keys:
-            for bucket, first, near in buckets[key]:
+        crowded: dict[bytes, list[Bucket]] = {key: [] for key in keys}
+        unopened = [name for name in newcomers if name not in self._buckets]
+        records = dict(zip(unopened, self.state.get_many("postings", unopened), strict=True))
+        for name, members in newcomers.items():
+            bucket = self._buckets.get(name)
+            if bucket is None:
+                if len(members) == 1 and records[name] is None:
+                    self.state.put(
+                        "postings", name, lone_member(members[0])
+                    )  # most buckets, most of the time
+                    continue
+                bucket = self._open(name, records[name])
+            first, near = self._draws[bucket.channel]
+            for key in members:
                 rank = bucket.insert(key)
+                crowded[key].append(bucket)
                 if rank < len(bucket) - 1:
-                    affected.update(
-                        bucket.members(rank + 1, len(bucket) if rank < first else rank + 1 + near)
-                    )
-        self._probe(affected | set(keys))
-        return self._take_changed() | set(keys)
+                    end = len(bucket) if rank < first else rank + 1 + near
+                    affected.update(bucket.members(rank + 1, end))
+        new = crowded.keys()
+        self._probe_again(affected - new)
+        self._probe([(key, crowded[key], {}) for key in sorted(new)])
+        return self._take_changed() | new
 
     def flush(self) -> None:
         """Write the buckets that changed into the overlay."""
@@ -128,33 +146,32 @@ class Index:
             known.update(zip(missing, item_keys(ids), strict=True))
         return [known[key] for key in keys]
 
-    def _probe(self, keys: set[bytes]) -> None:
-        """Draw again for these items and bring their edges up to date."""
+    def _probe_again(self, keys: set[bytes]) -> None:
+        """Draw again for items that are there, and bring their edges up to date."""
         items = sorted(keys)
-        buckets = self._buckets_of(items)
-        drawn: dict[bytes, set[bytes]] = {}
-        for key in items:
+        before = [{match.other: match for match in matches} for matches in self.edges(items)]
+        self._probe(list(zip(items, self._open_all(items), before, strict=True)))
+
+    def _probe(self, items: Sequence[tuple[bytes, list[Bucket], dict[bytes, Match]]]) -> None:
+        """Draw for items, each with the buckets it shares and the edges it had; write its edges now."""
+        drawn: list[set[bytes]] = []
+        for key, buckets, _ in items:
             found: set[bytes] = set()
-            for bucket, first, near in buckets[key]:
+            for bucket in buckets:
                 if len(bucket) > 1:
                     rank = bucket.rank(key)
-                    end, start = lsh.draw_bounds.py_func(rank, first, near)
-                    found.update(bucket.members(0, end))
-                    found.update(bucket.members(start, rank))
-            drawn[key] = found
-        before = {
-            key: {m.other: m for m in matches} for key, matches in zip(items, self.edges(items), strict=True)
-        }
-        new = [(key, other) for key in items for other in drawn[key] if other not in before[key]]
-        verified = self.match(new)
-        for key in items:
-            now: dict[bytes, Match] = {}
-            for other in drawn[key]:
-                match = before[key].get(other) or verified[key, other]
-                if match:
-                    now[other] = match
-            if now != before[key]:
-                self._write_edges(key, before[key], now)
+                    end, start = lsh.draw_bounds.py_func(rank, *self._draws[bucket.channel])
+                    found.update(bucket.members(0, end), bucket.members(start, rank))
+            drawn.append(found)
+        pairs = zip(items, drawn, strict=True)
+        verified = self.match(
+            (key, other) for (key, _, before), found in pairs for other in found - before.keys()
+        )
+        for (key, _, before), found in zip(items, drawn, strict=True):
+            matches = {other: before.get(other) or verified[key, other] for other in found}
+            now = {other: match for other, match in matches.items() if match is not None}
+            if now != before:
+                self._write_edges(key, before, now)
 
     def _write_edges(self, key: bytes, before: dict[bytes, Match], now: dict[bytes, Match]) -> None:
         (item,) = self.item_keys([key])
@@ -195,24 +212,28 @@ class Index:
             for c in range(len(self.spec.channels))
         ]
 
-    def _buckets_of(self, keys: Sequence[bytes]) -> dict[bytes, list[tuple[Bucket, int, int]]]:
-        """Each item's buckets, with their channel's draws."""
+    def _bucket_names(self, keys: Sequence[bytes]) -> list[list[bytes]]:
+        """The keys of each item's buckets."""
         pieces = self._pieces(keys)
-        found: dict[bytes, list[tuple[bytes, int, int]]] = {key: [] for key in keys}
+        found: list[list[bytes]] = [[] for _ in keys]
         for order, channel in enumerate(self.spec.channels):
             rows = [i for i in range(len(keys)) if pieces[i][2 * order] is not None]
-            if not rows:
-                continue
             raw = b"".join([pieces[i][2 * order] or b"" for i in rows])
             signatures = np.frombuffer(raw, "<u4").reshape(len(rows), channel.minhash.permutations)
-            first, near = channel.draws.first, channel.draws.near
-            for i, values in zip(rows, lsh.buckets(signatures, channel.bands).tolist(), strict=True):
-                found[keys[i]] += [(bucket_key(order, band, v), first, near) for band, v in enumerate(values)]
-        wanted = {name for names in found.values() for name, _, _ in names}
-        missing = [name for name in wanted if name not in self._buckets]
+            names = bucket_keys(order, lsh.buckets(signatures, channel.bands))
+            for place, i in enumerate(rows):
+                found[i] += names[place * channel.bands.count : (place + 1) * channel.bands.count]
+        return found
+
+    def _open_all(self, keys: Sequence[bytes]) -> list[list[Bucket]]:
+        """Each item's buckets."""
+        names = self._bucket_names(keys)
+        missing = list({name for each in names for name in each} - self._buckets.keys())
         for name, record in zip(missing, self.state.get_many("postings", missing), strict=True):
-            self._buckets[name] = Bucket(name, record, lambda chunk: self.state.get("postings", chunk))
-        return {
-            key: [(self._buckets[name], first, near) for name, first, near in names]
-            for key, names in found.items()
-        }
+            self._open(name, record)
+        return [[self._buckets[name] for name in each] for each in names]
+
+    def _open(self, name: bytes, record: bytes | None) -> Bucket:
+        bucket = Bucket(name, record, lambda chunk: self.state.get("postings", chunk))
+        self._buckets[name] = bucket
+        return bucket

@@ -8,6 +8,9 @@ import struct
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 
+import numpy as np
+import numpy.typing as npt
+
 CHUNK = 128
 
 _SIZE = struct.Struct("<H")  # a priority key is at most 16 + 1,024 bytes
@@ -15,8 +18,19 @@ _DIRECTORY = struct.Struct("<III")  # chunk number, members, bytes of the first 
 _BUCKET = struct.Struct(">BHQ")
 
 
-def bucket_key(channel: int, band: int, value: int) -> bytes:
-    return _BUCKET.pack(channel, band, value)
+def bucket_keys(channel: int, values: npt.NDArray[np.uint64]) -> list[bytes]:
+    """The keys of the buckets uint64[n, bands] of a channel, item after item."""
+    rows = np.empty((*values.shape, _BUCKET.size), np.uint8)
+    rows[:, :, 0] = channel
+    rows[:, :, 1:3] = np.arange(values.shape[1], dtype=">u2").view(np.uint8).reshape(-1, 2)
+    rows[:, :, 3:] = values.astype(">u8").view(np.uint8).reshape(*values.shape, 8)
+    raw, width = rows.tobytes(), _BUCKET.size
+    return [raw[at : at + width] for at in range(0, len(raw), width)]
+
+
+def lone_member(member: bytes) -> bytes:
+    """The record of a bucket with one member."""
+    return b"\0" + _pack([member])
 
 
 def bucket_of(key: bytes) -> tuple[int, int, int] | None:
@@ -45,11 +59,13 @@ class Bucket:
         self._chunks: list[_Chunk] = []
         self._stored: set[int] = set()  # numbers of the chunk records that exist
         self._changed = False
+        self._count = 0
         if record is None:
             return
         if record[0] == 0:
             members = _unpack(record, 1)
             self._chunks = [_Chunk(0, members[0], len(members), members)]
+            self._count = len(members)
             return
         at = 1
         while at < len(record):
@@ -57,10 +73,15 @@ class Bucket:
             at += _DIRECTORY.size
             self._chunks.append(_Chunk(number, record[at : at + size], count, None))
             at += size
+            self._count += count
         self._stored = {chunk.number for chunk in self._chunks}
 
+    @property
+    def channel(self) -> int:
+        return self.key[0]
+
     def __len__(self) -> int:
-        return sum(chunk.count for chunk in self._chunks)
+        return self._count
 
     def rank(self, member: bytes) -> int:
         """The rank of a member that is in the bucket."""
@@ -82,6 +103,7 @@ class Bucket:
     def insert(self, member: bytes) -> int:
         """Insert a member that is not there; its rank."""
         self._changed = True
+        self._count += 1
         if not self._chunks:
             self._chunks = [_Chunk(0, member, 1, [member])]
             self._chunks[0].changed = True
@@ -104,6 +126,7 @@ class Bucket:
         if at == len(members) or members[at] != member:
             raise KeyError(member)
         del members[at]
+        self._count -= 1
         if members:
             chunk.first, chunk.count, chunk.changed = members[0], len(members), True
         else:
@@ -166,7 +189,7 @@ class Bucket:
 
 
 def _pack(members: list[bytes]) -> bytes:
-    return b"".join([part for member in members for part in (_SIZE.pack(len(member)), member)])
+    return b"".join([_SIZE.pack(len(member)) + member for member in members])
 
 
 def _unpack(record: bytes, at: int) -> list[bytes]:

@@ -1,8 +1,13 @@
 """A micro-batch's changes over a store: read through, written at once by whoever commits."""
 
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
+
+from sortedcontainers import SortedDict
 
 from stream.stores.protocol import FAMILIES, Store
+
+_SCANNED = ("later", "ages")  # the families that are looked up by prefix
 
 
 class Overlay:
@@ -10,7 +15,9 @@ class Overlay:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.changes: dict[str, dict[bytes, bytes | None]] = {family: {} for family in FAMILIES}
+        self.changes: dict[str, dict[bytes, bytes | None]] = {
+            family: SortedDict() if family in _SCANNED else {} for family in FAMILIES
+        }
 
     def get_many(self, family: str, keys: Sequence[bytes]) -> list[bytes | None]:
         changed = self.changes[family]
@@ -28,11 +35,13 @@ class Overlay:
         self.changes[family][key] = value
 
     def with_prefix(self, family: str, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """(key, value) of every key with this prefix; in no order."""
+        """(key, value) of every key of a scanned family with this prefix; in no order."""
         changed = self.changes[family]
+        assert isinstance(changed, SortedDict)
         for key, value in self._store.scan(family, prefix):
             if not key.startswith(prefix):
                 break
             if key not in changed:
                 yield key, value
-        yield from [(k, v) for k, v in changed.items() if v is not None and k.startswith(prefix)]
+        keys = takewhile(lambda key: key.startswith(prefix), changed.irange(prefix))
+        yield from [(key, changed[key]) for key in keys if changed[key] is not None]

@@ -3,16 +3,19 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rocksdict import Checkpoint, DBCompressionType, Options, Rdict, WriteBatch
+from rocksdict import BlockBasedOptions, Checkpoint, DBCompressionType, Options, Rdict, WriteBatch
 
 from shared.errors import SourceError
 from stream.stores.protocol import FAMILIES, Changes
 
 
 def _options() -> Options:
+    blocks = BlockBasedOptions()
+    blocks.set_bloom_filter(10, False)  # most look-ups are of buckets that nobody is in yet
     options = Options(raw_mode=True)
     options.set_compression_type(DBCompressionType.lz4())
     options.set_write_buffer_size(64 * 2**20)
+    options.set_block_based_table_factory(blocks)
     return options
 
 
@@ -27,7 +30,11 @@ class RocksStore:
             path.mkdir(parents=True, exist_ok=True)
             self._db = Rdict(str(path), options, column_families={name: _options() for name in FAMILIES})
         except Exception as error:  # rocksdict raises bare Exceptions
-            why = "it is open elsewhere; stop that consumer, or export a snapshot" if "lock" in str(error).lower() else str(error)
+            why = (
+                "it is open elsewhere; stop that consumer, or export a snapshot"
+                if "lock" in str(error).lower()
+                else str(error)
+            )
             raise SourceError(f"the state in {path} cannot be opened: {why}") from error
         self._families = {name: self._db.get_column_family(name) for name in FAMILIES}
         self._handles = {name: self._db.get_column_family_handle(name) for name in FAMILIES}

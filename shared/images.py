@@ -33,6 +33,7 @@ def decode_image(data: bytes, max_pixels: int) -> npt.NDArray[np.uint8] | str:
     The size comes from the header, before pixels are decoded or memory is taken for them. The first
     frame counts; EXIF orientation is applied; transparency lies over white; 16-bit grey keeps its high
     byte; 32-bit grey is stretched from its least to its greatest value; colour profiles are ignored.
+    MemoryError is raised: it is this machine's, not the picture's.
     """
     try:
         if _webp_pixels(data) > max_pixels:

@@ -81,7 +81,12 @@ def load_image(uri: bytes, digest: bytes, limits: PayloadLimits) -> npt.NDArray[
         return "payload_too_large"
     if hashlib.sha256(data).digest() != digest:
         return "payload_changed"
-    return decode_image(data, limits.image_pixels)
+    try:
+        return decode_image(data, limits.image_pixels)
+    except MemoryError as error:
+        raise TransientError(
+            f"not enough memory to decode {_shown(uri)}; give the process more, or lower limits.image_pixels"
+        ) from error
 
 
 def read_payload(uri: bytes, max_bytes: int) -> bytes | None:
@@ -140,8 +145,12 @@ def _retry(uri: bytes, read: Callable[[], bytes | None]) -> bytes | None:
                 return None
             if wait is None:
                 raise TransientError(
-                    f"cannot read the payload {uri.decode('utf-8', 'replace')!r} ({error}), tried "
+                    f"cannot read the payload {_shown(uri)} ({error}), tried "
                     f"{len(RETRY_SECONDS) + 1} times; make it readable and run again"
                 ) from error
             time.sleep(wait)
     raise AssertionError("unreachable")
+
+
+def _shown(uri: bytes) -> str:
+    return repr(uri.decode("utf-8", "replace"))

@@ -38,9 +38,13 @@ def open_source(path: Path, columns: ColumnOptions) -> Source:
     """What stands at `path`, by its kind. SourceError: not there, empty, or of no kind known."""
     if path.is_dir():
         parts = sorted(path.glob("*.parquet"))
+        if not parts and columns.payload:
+            raise SourceError(f"{path} is a folder of pictures, which has no column {columns.payload[1]!r}")
         return _parquet(parts, columns) if parts else _folder(path, columns)
     if not path.exists():
         raise SourceError(f"{path} does not exist; give a folder of pictures, a .jsonl or a .parquet file")
+    if columns.fixed_event_time is not None and not columns.payload:
+        raise SourceError(f"{path} holds complete events, whose times are their own; give no other time")
     if path.suffix in (".parquet", ".pq"):
         return _parquet([path], columns)
     if path.suffix in (".jsonl", ".ndjson", ".json"):

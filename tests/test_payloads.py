@@ -230,6 +230,16 @@ def test_a_file_that_may_not_be_read_may_become_readable(
         load_image(str(picture).encode(), digest(PICTURE), LIMITS)
 
 
+def test_want_of_memory_is_no_status(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def starve(*arguments: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("PIL.Image.Image.load", starve)
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", starve)
+    with pytest.raises(TransientError, match="not enough memory"):
+        load_image(str(picture).encode(), digest(PICTURE), LIMITS)
+
+
 def test_pieces_are_bounded_and_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = [tmp_path / f"{number}.png" for number in range(150)]
     contents = [encode(scene(number, 16, 12)) for number in range(150)]

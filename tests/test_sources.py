@@ -99,7 +99,7 @@ def test_sources_that_cannot_be_read(name: str, tmp_path: Path) -> None:
     pq.write_table(table, tmp_path / "other.parquet")
     pq.write_table(table[:0], tmp_path / "none.parquet")
     with pytest.raises(SourceError, match=BAD_SOURCES[name]) as caught:
-        read(tmp_path / name, TEXTS)
+        read(tmp_path / name, ColumnOptions() if name == "empty" else TEXTS)
     assert name in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -251,6 +251,14 @@ def test_options_that_contradict_each_other() -> None:
         ColumnOptions(text="a", vector="b")
     with pytest.raises(SourceError, match="goes with a uri column"):
         ColumnOptions(text="a", sha256="b")
+
+
+def test_options_that_the_source_has_no_use_for(pictures: Path) -> None:
+    with pytest.raises(SourceError, match="folder of pictures, which has no column 'text'"):
+        open_source(pictures, TEXTS)
+    (pictures / "events.jsonl").write_bytes(LINES[0])
+    with pytest.raises(SourceError, match="complete events, whose times are their own"):
+        open_source(pictures / "events.jsonl", ColumnOptions(fixed_event_time=1))
 
 
 def test_parquet_in_parts_and_complete_events(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def clusters(job: Job) -> Counts:
     items = sum(job.counts["features"]["status"].get(status, 0) for status in INDEXED)
     files = job.partitions(items, ITEMS_EACH)
     job.spark.conf.set("spark.sql.shuffle.partitions", files)
-    index = job.read("index").select("rank", "id", "shard")
+    index = job.read("features", "index").select("rank", "id", "shard")
     heads = index.select(F.col("rank").alias("head_rank"), F.col("id").alias("head"))
     strength = ["channel", "numerator", "denominator"]
     assigned = assigned.select("item", F.col("head").alias("joins"), *strength)

@@ -132,7 +132,7 @@ def _load_features(job: Job, nodes: Int64s) -> list[ChannelFeatures]:
 
 def _node_rows(job: Job, nodes: Int64s) -> Iterator[pa.Table]:
     wanted = pa.array(nodes)
-    for batch in ds.dataset(job.work("index"), format="parquet").to_batches():
+    for batch in ds.dataset(job.work("features", "index"), format="parquet").to_batches():
         table = pa.table(batch)
         yield table.filter(pc.is_in(table.column("rank"), wanted))
 

@@ -23,7 +23,7 @@ def events(job: Job) -> Counts:
     counts: records, events, dead_letters {reason: records}, watermark (ms).
     """
     splits = list(job.input.splits)
-    parts = min(len(splits), 4096)
+    parts = min(len(splits), 4 * job.spark.sparkContext.defaultParallelism)
     counts = job.write(
         tasks.numbered(job.spark, parts),
         partial(_parse, job.input, splits, parts, job.spec.times),

@@ -40,7 +40,7 @@ def features(job: Job) -> Counts:
     counts = job.write(
         tasks.numbered(job.spark, job.counts["winners"]["files"]),
         task,
-        index=Output(job.work("index"), index_schema(len(job.spec.channels))),
+        index=Output(job.work("features", "index"), index_schema(len(job.spec.channels))),
         **{name: job.stage_output(name) for name in FOLDERS},
     )
     none = {"status": {}, "signatures": {channel.name: 0 for channel in job.spec.channels}, "index_bytes": 0}

@@ -22,6 +22,8 @@ from shared.run import MANIFEST, STAGES, write_atomically
 from shared.spec import Spec
 
 WORK = "_work"
+MOST_PARTITIONS = 4096
+ROWS_WORTH_A_CORE = 1000  # fewer are done before a second task has started
 DEAD_LETTERS = "dead_letters"
 
 
@@ -35,7 +37,7 @@ class Settings:
 
     partitions: int | None = None
     decider: str | None = None
-    driver_bytes: int = 2 * 2**30
+    driver_bytes: int = 2**30
 
 
 @dataclass
@@ -71,8 +73,9 @@ class Job:
         """How many partitions this many rows want: one a core at least, unless the settings say."""
         if self.settings.partitions is not None:
             return self.settings.partitions
-        cores = self.spark.sparkContext.defaultParallelism
-        return min(4096, max(cores if rows > 1000 else 1, -(-rows // rows_each)))
+        cores: int = self.spark.sparkContext.defaultParallelism
+        wanted = -(-rows // rows_each)
+        return min(MOST_PARTITIONS, max(1, wanted, min(cores, rows // ROWS_WORTH_A_CORE)))
 
 
 def open_work(run: Path, contract: str, identity: str, stages: Sequence[str]) -> dict[str, dict[str, Any]]:

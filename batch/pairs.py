@@ -38,7 +38,7 @@ def pairs(job: Job) -> Counts:
     entries = sum(signatures[channel.name] * channel.bands.count for channel in channels)
     columns = [f"s{c}" for c in range(len(channels))]
     buckets = (
-        job.read("index")
+        job.read("features", "index")
         .select("rank", *columns)
         .mapInArrow(partial(_explode, channels), "slot int, bucket long, rank long")
         .repartition(job.partitions(entries, ROWS_EACH), "slot", "bucket")

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from batch import tasks
-from batch.job import Job
+from batch.job import MOST_PARTITIONS, Job
 from batch.tasks import Batches, Counts, Output, Outputs
 
 ROWS_EACH = 500_000
@@ -27,7 +27,7 @@ _RANK = pa.schema([("rank", pa.int64())])
 def ranks(job: Job) -> Counts:
     """Writes ranks/ranks, aligned with winners/. counts: ranked."""
     files, rows = job.counts["winners"]["files"], job.counts["winners"]["winners"]
-    ranges = job.partitions(rows, ROWS_EACH)
+    ranges = job.settings.partitions or min(MOST_PARTITIONS, max(1, -(-rows // ROWS_EACH)))
     ordered = (
         tasks.numbered(job.spark, files)
         .mapInArrow(

@@ -39,10 +39,10 @@ class Output:
 class Outputs:
     """The files of one task, by the name of the output; only those that get rows are made."""
 
-    def __init__(self, outputs: Mapping[str, Output], partition: int, attempt: int, contract_id: str) -> None:
+    def __init__(self, outputs: Mapping[str, Output], partition: int, attempt: str, contract_id: str) -> None:
         self.partition = partition
         self._outputs, self._contract_id = outputs, contract_id
-        self._file = f"attempt-{partition:05d}-{attempt}.parquet"
+        self._file = f"attempt-{attempt}.parquet"
         self._writers: dict[str, StageWriter] = {}
 
     def write(self, name: str, table: pa.Table) -> None:
@@ -72,10 +72,15 @@ def run(rows: DataFrame, task: Task, outputs: Mapping[str, Output], contract_id:
     for output in outputs.values():
         output.folder.mkdir(parents=True, exist_ok=True)
 
+    application = rows.sparkSession.sparkContext.applicationId
+
     def body(batches: Batches) -> Batches:
         context = TaskContext.get()
         assert context is not None
-        files = Outputs(outputs, context.partitionId(), context.taskAttemptId(), contract_id)
+        attempt = (
+            f"{application}-{context.taskAttemptId()}"  # unlike any of a killed backfill that still dies
+        )
+        files = Outputs(outputs, context.partitionId(), attempt, contract_id)
         with _failures_named():
             counts = task(batches, files)
             for _ in batches:  # Spark ends a worker that leaves input unread, and the next one starts cold

@@ -58,7 +58,7 @@ def edges(job: Job) -> Counts:
 def with_features(job: Job, pairs: DataFrame, parts: int) -> DataFrame:
     """Each pair (later, earlier) with the index rows of both: columns l_... and e_..."""
     job.spark.conf.set("spark.sql.shuffle.partitions", parts)
-    index = job.read("index")
+    index = job.read("features", "index")
     later, earlier = (
         index.select([F.col(name).alias(f"{side}_{name}") for name in index.columns]) for side in ("l", "e")
     )

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings as hypothesis_settings
+from pyspark.sql import SparkSession
 
+from batch.session import start as start_spark
 from shared.errors import CrossfadeError
 from stream import broker as local_broker
 from stream.kafka_jars import java_command, kafka_jars
@@ -71,6 +73,14 @@ def logs(request: pytest.FixtureRequest, tmp_path: Path) -> Logs:
     kind: str = request.param
     settings = request.getfixturevalue("kafka_settings") if kind == "kafka" else KafkaSettings()
     return Logs(kind, settings, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    """One Spark on two cores for the whole suite; tests may change its runtime settings."""
+    session = start_spark("local[2]", {"spark.driver.memory": "1g"})
+    yield session
+    session.stop()
 
 
 @pytest.fixture

@@ -166,6 +166,35 @@ def test_one_cluster_does_not_hide_a_second_cause() -> None:
     assert brief(compare(sample(), b)) == [("match", "missing", "b", 1), ("cluster", "wrong", "e", 0)]
 
 
+def test_an_edge_does_not_bear_on_its_earlier_end() -> None:
+    b = sample()
+    b["edges"].remove(edge("a", "b"))
+    b["clusters"][:2] = [member("a", "d"), head("b")]
+    assert brief(compare(sample(), b)) == [("match", "missing", "b", 1), ("cluster", "wrong", "a", 0)]
+
+
+def test_a_member_is_charged_to_an_earlier_neighbour_that_is_no_head_of_its() -> None:
+    b = sample()
+    b["items"][1]["event_time"] += 1  # b, with which c has an edge
+    b["clusters"][2] = member("c", "d")
+    assert brief(compare(sample(), b)) == [("event", "wrong", "b", 1)]
+
+
+def test_a_member_is_charged_to_a_head_found_by_the_head_check() -> None:
+    b = sample()
+    b["signatures"][3] = signature("d", *range(50, 58))
+    b["clusters"][2] = member("c", "d")  # no edge between them
+    assert brief(compare(sample(), b)) == [("signature", "wrong", "d", 1)]
+
+
+def test_what_explains_most_comes_first() -> None:
+    b = sample()
+    b["signatures"][0] = signature("a", *range(50, 58))
+    b["signatures"][3] = signature("d", *range(50, 58))
+    b["edges"].remove(edge("d", "e"))
+    assert brief(compare(sample(), b)) == [("signature", "wrong", "d", 1), ("signature", "wrong", "a", 0)]
+
+
 def test_components_are_charged_to_the_edge_that_bridged_them() -> None:
     data = to_dict(load("text")) | {"clusters": {"rule": "components"}}
     spec = from_dict(data)
@@ -337,6 +366,21 @@ class TestRefusals:
     def test_row_counts_that_do_not_add_up(self) -> None:
         self.edit(lambda manifest: manifest["stages"]["items"].update(rows=8))
         self.refuse("b: the manifest gives items 8 rows, its files 7 and its digests 7")
+
+    def test_a_footer_with_other_rows(self) -> None:
+        self.edit(lambda manifest: manifest["stages"]["items"]["files"][0].update(rows=8))
+        self.refuse("b/items/part-0.parquet has 7 rows, by the manifest 8")
+
+    @pytest.mark.parametrize("digest", ["2:" + "0" * 32, "1", None, "-1:" + "0" * 32])
+    def test_digests_that_are_none(self, digest: str | None) -> None:
+        def damage(manifest: runs.Rows) -> None:
+            shards = manifest["stages"]["items"]["digests"]  # type: ignore[call-overload]
+            shards[next(iter(shards))] = digest
+
+        self.edit(damage)
+        self.refuse(
+            "its digests 8" if digest and digest[0] == "2" else "is no digest of items in the manifest"
+        )
 
     def test_a_contract_id_that_is_not_its_contracts(self) -> None:
         self.edit(lambda manifest: manifest["contract"].update(semantics=99))

@@ -47,29 +47,30 @@ def command(
     """
     from shared.fence import read_fence
     from shared.spec import load
-    from stream.running import follow, open_consumer
+    from stream.running import Follower, open_consumer
 
     if until_fence and until_end:
         raise click.UsageError("--until-fence and --until-end exclude each other")
     if bool(snapshot_at) != bool(snapshot):
         raise click.UsageError("--snapshot-at FENCE and --snapshot DIR go together")
     spec = load(spec_name)
-    console = Console(stderr=True)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     started = time.monotonic()
     with open_consumer(spec, topic, state, output, settings, batch_size) as consumer:
         recovered = consumer.recover()
-        console.print(
-            f"contract of {spec.name}; {recovered}; at {consumer.fence().describe()}", highlight=False
-        )
-        totals = follow(
-            consumer,
-            until=read_fence(until_fence) if until_fence else None,
-            until_end=until_end,
-            snapshot_at=read_fence(snapshot_at) if snapshot_at else None,
-            snapshot=snapshot,
-            report=_reporter(console),
-        )
-        fence = consumer.fence()
+        console.print(f"{recovered}; stands at {consumer.fence().describe()}")
+        follower = Follower(consumer, _reporter(console), _stalled(console))
+        if snapshot_at and snapshot:
+            follower.to_fence(read_fence(snapshot_at))
+            consumer.parts.store.checkpoint(snapshot)
+            console.print(f"copied the state at {consumer.fence().describe()} to {snapshot}")
+        if until_fence:
+            follower.to_fence(read_fence(until_fence))
+        elif until_end:
+            follower.to_end()
+        else:
+            follower.for_ever()
+        fence, totals = consumer.fence(), follower.totals
     seconds = time.monotonic() - started
     summary = totals | {"recovered": recovered, "fence": fence.to_json(), "seconds": round(seconds, 3)}
     if as_json:
@@ -79,6 +80,10 @@ def command(
         click.echo(f"{name.replace('_', ' '):18} {value:>12,}")
     click.echo(f"{'items a second':18} {totals['records'] / seconds:>12,.0f}")
     click.echo(f"stands at {fence.describe()}")
+
+
+def _stalled(console: Console) -> Callable[[Exception, float], None]:
+    return lambda error, seconds: console.print(f"waiting {seconds:.0f} s: {error}")
 
 
 def _reporter(console: Console) -> Callable[[dict[str, Any], int], None]:

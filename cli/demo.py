@@ -110,7 +110,7 @@ def _show(run: "Run", sorts: dict[str, int], evaluation: "Evaluation", more: dic
 
 @contextmanager
 def _log(root: Path, no_kafka: bool) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """(items topic, clusters topic, Kafka options): of a broker of its own, or files where none can be had."""
+    """(items topic, clusters topic, Kafka options): a broker of its own, or files where none can be had."""
     from shared.errors import CrossfadeError
     from stream import broker
 

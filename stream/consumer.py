@@ -22,7 +22,7 @@ import orjson
 import pyarrow as pa
 
 from shared.contract import contract, contract_id, require_equal
-from shared.errors import SourceError
+from shared.errors import SourceError, TransientError
 from shared.fence import Fence
 from shared.spec import Spec, to_dict
 from stream import state
@@ -58,7 +58,10 @@ class Parts:
 
 @dataclass
 class Consumer:
-    """Call `recover` once, then `step` as often as wanted. After an exception it is spent: make another."""
+    """Call `recover` once, then `step` as often as wanted.
+
+    After TransientError, `step` may be called again. After any other exception it is spent.
+    """
 
     parts: Parts
     positions: dict[int, int] = field(default_factory=dict)  # of the state
@@ -117,7 +120,11 @@ class Consumer:
             reader.seek(positions)
         if positions == self.positions:
             return None
-        outcome = apply(parts.spec, parts.store, records, positions)
+        try:
+            outcome = apply(parts.spec, parts.store, records, positions)
+        except TransientError:
+            reader.seek(self.positions)  # nothing has happened: the next call polls the same records
+            raise
         self.positions = positions
         return outcome
 

@@ -1,15 +1,17 @@
 """A consumer with its real parts, run until it is told to stop."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from shared.errors import CrossfadeError, SourceError
+from shared.errors import CrossfadeError, SourceError, TransientError
 from shared.fence import Fence
 from shared.spec import Spec
 from stream.clusters_topic import OutputTopics
 from stream.consumer import Consumer, Parts
+from stream.logs.checks import check_reachable
 from stream.logs.open import (
     append_times_are_the_brokers,
     check_same_kind,
@@ -21,6 +23,9 @@ from stream.logs.settings import KafkaSettings
 from stream.stores import open_store
 
 BATCH_SIZE, IMAGE_BATCH_SIZE = 2_000, 64
+FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0  # seconds, doubling, while payloads cannot be had
+
+_TOTALS = ("records", "events", "dead_letters", "pairs_verified", "changes")
 
 
 @contextlib.contextmanager
@@ -51,61 +56,57 @@ def open_consumer(
         yield Consumer(parts)
 
 
-def follow(
-    consumer: Consumer,
-    until: Fence | None = None,
-    until_end: bool = False,
-    snapshot_at: Fence | None = None,
-    snapshot: Path | None = None,
-    report: Callable[[dict[str, Any], int], None] = lambda totals, lag: None,
-) -> dict[str, Any]:
-    """Step until the fence, the end as it is now, or for ever. Returns totals.
+@dataclass
+class Follower:
+    """Steps a consumer, counts, and tells `report(totals, lag)` and `stalled(error, seconds)` about it."""
 
-    snapshot_at: hold every partition there until all are, copy the state to `snapshot`, go on.
-    """
-    reader = consumer.parts.reader
-    if until_end:
-        until = reader.identity.fence(reader.end_offsets())
-    totals = {"records": 0, "events": 0, "dead_letters": 0, "pairs_verified": 0, "changes": 0}
-    if snapshot_at is not None and snapshot is not None:
-        _to_fence(consumer, snapshot_at, totals, report)
-        consumer.parts.store.checkpoint(snapshot)
-    if until is not None:
-        _to_fence(consumer, until, totals, report)
-        return totals
-    while True:
-        _step(consumer, None, totals, report)
+    consumer: Consumer
+    report: Callable[[dict[str, int], int], None] = lambda totals, lag: None
+    stalled: Callable[[TransientError, float], None] = lambda error, seconds: None
+    totals: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_TOTALS, 0))
 
+    def to_end(self) -> None:
+        """Until the log's end as it is now."""
+        reader = self.consumer.parts.reader
+        self.to_fence(reader.identity.fence(reader.end_offsets()))
 
-def _to_fence(
-    consumer: Consumer, fence: Fence, totals: dict[str, Any], report: Callable[[dict[str, Any], int], None]
-) -> None:
-    identity = consumer.parts.reader.identity
-    if (fence.cluster, fence.topic) != (identity.cluster, identity.topic_id):
-        raise SourceError(
-            f"the fence is of topic {fence.topic} in cluster {fence.cluster}, and {identity.name} is topic "
-            f"{identity.topic_id} in cluster {identity.cluster}"
-        )
-    past = {p: at for p, at in consumer.positions.items() if at > fence.positions().get(p, 0)}
-    if past:
-        raise SourceError(
-            f"the state is past the fence already, at {past} against {fence.describe()}; take a later fence or "
-            f"a new --state"
-        )
-    while not fence.reached(consumer.positions):
-        _step(consumer, fence.positions(), totals, report)
+    def to_fence(self, fence: Fence) -> None:
+        """Until every partition stands exactly there. TransientError where payloads cannot be had now."""
+        reader, positions = self.consumer.parts.reader, fence.positions()
+        if (fence.cluster, fence.topic) != (reader.identity.cluster, reader.identity.topic_id):
+            raise SourceError(
+                f"the fence is of {fence.describe()}, and {reader.identity.name} is topic "
+                f"{reader.identity.topic_id} of cluster {reader.identity.cluster}"
+            )
+        past = {p: at for p, at in self.consumer.positions.items() if at > positions.get(p, 0)}
+        if past:
+            raise SourceError(
+                f"the state is past the fence already, at {past} against {fence.describe()}; take a later "
+                f"fence or a new --state"
+            )
+        check_reachable(reader, positions)
+        while not fence.reached(self.consumer.positions):
+            self._step(positions)
 
+    def for_ever(self) -> None:
+        """Until something stops it. Where payloads cannot be had it waits, and tries again."""
+        seconds = FIRST_WAIT
+        while True:
+            try:
+                self._step(None)
+                seconds = FIRST_WAIT
+            except TransientError as error:
+                self.stalled(error, seconds)
+                time.sleep(seconds)
+                seconds = min(2 * seconds, LONGEST_WAIT)
 
-def _step(
-    consumer: Consumer,
-    limits: dict[int, int] | None,
-    totals: dict[str, Any],
-    report: Callable[[dict[str, Any], int], None],
-) -> None:
-    outcome = consumer.step(limits)
-    if outcome is not None:
-        for name, count in outcome.counts.items():
-            totals[name] += count
-        totals["changes"] += len(outcome.changes)
-        ends = consumer.parts.reader.end_offsets()
-        report(totals, sum(max(0, end - consumer.positions.get(p, 0)) for p, end in ends.items()))
+    def _step(self, limits: Mapping[int, int] | None) -> None:
+        outcome = self.consumer.step(limits)
+        if outcome is not None:
+            for name, count in outcome.counts.items():
+                self.totals[name] += count
+            self.totals["changes"] += len(outcome.changes)
+        # Asked even when nothing came: a broker that is away answers a poll with nothing, this with an error.
+        ends = self.consumer.parts.reader.end_offsets()
+        lag = sum(max(0, end - self.consumer.positions.get(p, 0)) for p, end in ends.items())
+        self.report(self.totals, lag)

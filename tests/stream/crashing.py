@@ -16,7 +16,7 @@ from typing import Any
 
 from shared.spec import from_dict
 from stream.logs.settings import KafkaSettings
-from stream.running import follow, open_consumer
+from stream.running import Follower, open_consumer
 
 
 class Steps:
@@ -53,7 +53,7 @@ def main(plan: dict[str, Any]) -> None:
         steps.around(consumer.parts.writer, "commit")
         steps.around(consumer.parts.store, "write")
         consumer.recover()
-        follow(consumer, until_end=True)
+        Follower(consumer).to_end()
     Path(plan["state"] + ".step").write_text(f"end {steps.count}")
 
 

@@ -5,20 +5,25 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from shared.contract import contract_id
-from shared.errors import ContractError, SourceError
-from shared.spec import from_dict
+from shared.errors import ContractError, SourceError, TransientError
+from shared.sketch import Sketched
+from shared.spec import Spec, from_dict
+from stream import microbatch
+from stream import running as running_module
 from stream.clusters_topic import OutputTopics, read_clusters
 from stream.consumer import Consumer
 from stream.export import export, state_fence
 from stream.logs.open import open_reader, open_writer
 from stream.logs.settings import KafkaSettings
-from stream.running import follow, open_consumer
+from stream.running import Follower, open_consumer
 from stream.stores import open_store
 from tests.conftest import Logs
 from tests.engines import read_state
@@ -100,7 +105,7 @@ def test_a_consumer_ends_as_the_oracle_says(logs: Logs, tmp_path: Path) -> None:
     topic, expected = publish(logs, history)
     with consumer(logs, history.spec, topic, tmp_path / "state") as running:
         assert running.recover() == "started"
-        follow(running, until_end=True)
+        Follower(running).to_end()
     check(logs, history, expected, tmp_path / "state")
 
 
@@ -113,7 +118,7 @@ def test_a_stopped_consumer_goes_on(logs: Logs, tmp_path: Path) -> None:
             running.step()
     with consumer(logs, history.spec, topic, tmp_path / "state") as running:
         assert running.recover() == "went on where it was"
-        follow(running, until_end=True)
+        Follower(running).to_end()
     check(logs, history, expected, tmp_path / "state")
 
 
@@ -122,7 +127,7 @@ def test_lost_state_is_replayed_without_output(logs: Logs, tmp_path: Path) -> No
     topic, expected = publish(logs, history)
     with consumer(logs, history.spec, topic, tmp_path / "lost") as running:
         running.recover()
-        follow(running, until_end=True)
+        Follower(running).to_end()
     with consumer(logs, history.spec, topic, tmp_path / "state") as running:
         assert running.recover() == f"replayed {len(history.records)} records without output"
     check(logs, history, expected, tmp_path / "state")
@@ -135,7 +140,7 @@ def test_a_lost_output_topic_is_published_whole(logs: Logs, tmp_path: Path) -> N
         from_dict(history.spec), topic, tmp_path / "state", logs.address("other"), logs.settings, 50
     ) as running:
         running.recover()
-        follow(running, until_end=True)
+        Follower(running).to_end()
     clusters = logs.topic("clusters", partitions=1, compacted=True)
     writer = open_writer(clusters, logs.settings)
     writer.close()
@@ -158,7 +163,10 @@ def test_a_snapshot_at_a_fence_is_the_state_of_that_fence(logs: Logs, tmp_path: 
     reader.close()
     with consumer(logs, history.spec, topic, tmp_path / "state") as running:
         running.recover()
-        follow(running, until_end=True, snapshot_at=fence, snapshot=tmp_path / "copy")
+        follower = Follower(running)
+        follower.to_fence(fence)
+        running.parts.store.checkpoint(tmp_path / "copy")
+        follower.to_end()
     expected = expect(history.spec, [r for r in records if r[1] < dict(fence.offsets)[r[0]]])
     store = open_store(tmp_path / "copy", create=False)
     assert state_fence(store) == fence
@@ -175,7 +183,7 @@ def test_another_contract_is_refused_by_state_and_topic(logs: Logs, tmp_path: Pa
     topic, _ = publish(logs, history)
     with consumer(logs, history.spec, topic, tmp_path / "state") as running:
         running.recover()
-        follow(running, until_end=True)
+        Follower(running).to_end()
     other = history.spec | {"limits": {"payload_bytes": 999}}
     ids = (contract_id(from_dict(history.spec)), contract_id(from_dict(other)))
     for folder in ("state", "new"):
@@ -228,3 +236,58 @@ def test_killed_between_every_two_steps(kind: str, tmp_path: Path, request: pyte
         f"{when} {what}" for when in ("before", "after") for what in ("start", "commit", "write")
     }
     check(logs, history, expected, tmp_path / "state")
+
+
+def test_payloads_that_cannot_be_had_now_stall_and_lose_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs = Logs("memory", KafkaSettings(), tmp_path)
+    history = a_history(150)
+    topic, expected = publish(logs, history)
+    away = iter([True, True, False, True])
+    real = microbatch.sketch
+
+    def sometimes(spec: Spec, events: pa.Table) -> Sketched:
+        if next(away, False):
+            raise TransientError("the storage is away")
+        return real(spec, events)
+
+    monkeypatch.setattr(microbatch, "sketch", sometimes)
+    monkeypatch.setattr(running_module, "FIRST_WAIT", 0.001)
+    waits: list[float] = []
+
+    def stop_at_the_end(totals: dict[str, int], lag: int) -> None:
+        if lag == 0:
+            raise KeyboardInterrupt
+
+    with consumer(logs, history.spec, topic, tmp_path / "state") as running:
+        running.recover()
+        follower = Follower(running, stop_at_the_end, lambda error, seconds: waits.append(seconds))
+        with pytest.raises(KeyboardInterrupt):
+            follower.for_ever()
+    assert waits == [0.001, 0.002, 0.001]
+    check(logs, history, expected, tmp_path / "state")
+
+
+def test_fences_that_cannot_be_reached_are_refused(tmp_path: Path) -> None:
+    logs = Logs("memory", KafkaSettings(), tmp_path)
+    history = a_history(170)
+    topic, _ = publish(logs, history)
+    with consumer(logs, history.spec, topic, tmp_path / "state") as running:
+        running.recover()
+        follower = Follower(running)
+        follower.to_end()
+        here = running.fence()
+        for fence, why in (
+            (replace(here, topic="another"), "the fence is of topic another"),
+            (replace(here, offsets=((0, 0), (1, 0))), "past the fence already"),
+            (replace(here, offsets=tuple((p, at + 5) for p, at in here.offsets)), "does not go that far"),
+        ):
+            with pytest.raises(SourceError, match=why):
+                follower.to_fence(fence)
+        store = running.parts.store
+        with pytest.raises(SourceError, match=r"the state stands at .* not at the fence"):
+            export(store, tmp_path / "run", replace(here, offsets=((0, 0), (1, 0))))
+        export(store, tmp_path / "run", here)
+        with pytest.raises(SourceError, match="holds a finished run already"):
+            export(store, tmp_path / "run", here)

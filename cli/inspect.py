@@ -1,7 +1,5 @@
 """`crossfade inspect`: what is in a run, a lake or a state."""
 
-import importlib
-import importlib.util
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,8 +9,10 @@ import orjson
 from rich.console import Group
 
 from parity.inspect import describe
-from parity.show import console, number, printable, table
+from parity.show import console, facts, number, table
 from shared.errors import SourceError
+
+_SAID = ("input", "fence")  # in a line of its own: where it stands
 
 
 @click.command()
@@ -27,18 +27,18 @@ def command(folder: Path, as_json: bool) -> None:
         click.echo(orjson.dumps(description, option=orjson.OPT_INDENT_2))
         return
     out = console()
-    for name, value in _facts(description):
-        out.print(f"{_label(name):<14}{printable(value)}")
-    for part in _tables(description):
+    out.print(facts((_label(name), value) for name, value in _facts(description)))
+    for part in _tables({name: value for name, value in description.items() if name not in _SAID}):
         out.print()
         out.print(part)
 
 
 def _describe_state(folder: Path) -> dict[str, Any]:
-    if importlib.util.find_spec("stream.inspect") is None:
-        raise SourceError(f"{folder} is neither a run (manifest.json) nor a lake (lake.json)")
-    description: dict[str, Any] = importlib.import_module("stream.inspect").describe(folder)
-    return description
+    if not (folder / "CURRENT").exists():  # RocksDB's own pointer to its files
+        raise SourceError(f"{folder} is no run (manifest.json), no lake (lake.json) and no consumer's state")
+    from stream.inspect import describe as describe_state  # opens RocksDB; runs and lakes need none
+
+    return describe_state(folder)
 
 
 def _facts(description: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -44,7 +44,7 @@ def describe_run(run: Run) -> dict[str, Any]:
         "spec": manifest["spec"].get("name"),
         "input": manifest["input"],
         "stands_at": run.fence.describe() if run.fence else f"event set {run.event_set}",
-        "counts": manifest["counts"],
+        "counts": {name: value for name, value in manifest["counts"].items() if name != "statuses"},
         "statuses": _statuses(run),
         "stages": {name: _stage(run, name) for name in STAGES},
         "clusters": sum(sizes.values()),

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from parity.result import Difference, FieldDifference, Result, Side
-from parity.show import counted, number, printable, table
+from parity.show import counted, facts, number, printable, table
 from shared.fence import Fence
 
 SHOWN = 20
@@ -14,8 +14,7 @@ SHOWN = 20
 
 def show(result: Result, out: Console) -> None:
     """Print what was compared, the stages, where differences begin, the first of them, the verdict."""
-    for line in _compared(result):
-        out.print(line)
+    out.print(facts(_compared(result)))
     out.print()
     rows = [(s.stage, s.rows_a, s.rows_b, s.shards_differ, s.rows_differ) for s in result.stages]
     out.print(table("Stages", ["stage", "rows A", "rows B", "shards that differ", "rows that differ"], rows))
@@ -25,25 +24,21 @@ def show(result: Result, out: Console) -> None:
     out.print(_verdict(result))
 
 
-def _compared(result: Result) -> Iterator[Text]:
+def _compared(result: Result) -> Iterator[tuple[str, str]]:
     fence = result.aligned_by.get("fence")
-    yield _line("A", _side(result.a))
-    yield _line("B", _side(result.b))
-    yield _line("contract", result.contract_id)
+    yield "A", _side(result.a)
+    yield "B", _side(result.b)
+    yield "contract", result.contract_id
     if fence:
-        yield _line("fence", printable(Fence.from_json(fence).describe()))
+        yield "fence", Fence.from_json(fence).describe()
     else:
-        yield _line("event set", printable(result.aligned_by["event_set"]))
-    yield _line("checked", "every byte and row" if result.verified else "files, sizes, row counts, digests")
-
-
-def _line(name: str, value: str) -> Text:
-    return Text.assemble((f"{name:<10}", "bold"), value)
+        yield "event set", result.aligned_by["event_set"]
+    yield "checked", "every byte and row" if result.verified else "files, sizes, row counts, digests"
 
 
 def _side(side: Side) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in side.versions)
-    return printable(f"{side.path}  ({side.engine}{': ' if versions else ''}{versions})")
+    return f"{side.path}  ({side.engine}{': ' if versions else ''}{versions})"
 
 
 def _show_differences(result: Result, out: Console) -> None:

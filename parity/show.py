@@ -39,6 +39,16 @@ def counted(count: int, noun: str) -> str:
     return f"{number(count)} {noun}{'' if count == 1 else 's'}"
 
 
+def facts(rows: Iterable[tuple[str, str]]) -> Table:
+    """Names and values, a line each; long values go on below their beginning."""
+    out = Table.grid(padding=(0, 2))
+    out.add_column(no_wrap=True)
+    out.add_column(overflow="fold")
+    for name, value in rows:
+        out.add_row(Text(name, "bold"), Text(printable(value)))
+    return out
+
+
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Group:
     """A title over a plain table; whole numbers stand to the right. No columns: a table without a heading."""
     body = [list(row) for row in rows]

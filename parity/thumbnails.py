@@ -9,6 +9,7 @@ from PIL import Image, ImageOps
 
 SIZE = 280  # pixels of the longer side: sharp on dense screens at half that
 QUALITY = 72
+MAX_PIXELS = 100_000_000
 
 
 def data_uri(path: Path) -> str | None:
@@ -16,6 +17,8 @@ def data_uri(path: Path) -> str | None:
     try:
         with warnings.catch_warnings(), Image.open(path) as picture:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
+            if picture.width * picture.height > MAX_PIXELS:
+                return None  # checked here as well: Pillow's own limit is one of the whole process
             picture.draft("RGB", (2 * SIZE, 2 * SIZE))
             small = ImageOps.exif_transpose(picture).convert("RGB")
             small.thumbnail((SIZE, SIZE))

@@ -4,13 +4,11 @@ What decides anything is a function of shared/, run over Arrow batches in Spark'
 only sorts, joins and shuffles. A killed backfill, run again, goes on after its last complete stage.
 """
 
-import fcntl
 import importlib.metadata
 import platform
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +27,7 @@ from batch.tasks import Counts
 from batch.winners import winners
 from shared import run
 from shared.contract import contract_id
-from shared.errors import SourceError
+from shared.durable import locked
 from shared.spec import Spec
 
 
@@ -72,7 +70,7 @@ def backfill(
     """
     contract = contract_id(spec)
     done = job.open_work(output, contract, source.identity, [stage.name for stage in STAGES])
-    with _alone(output):
+    with locked(output / WORK / "lock", f"the run {output}", 0):
         started = time.monotonic()
         this = Job(start_spark(), spec, output, source, settings or Settings())
         this.seconds["spark"] = round(time.monotonic() - started, 3)
@@ -89,17 +87,6 @@ def backfill(
             progress(stage.name, counts, seconds)
         _finish(this)
     return run.open_run(output)
-
-
-@contextmanager
-def _alone(output: Path) -> Iterator[None]:
-    """Hold the work folder against another process; the lock dies with this one."""
-    with (output / WORK / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise SourceError(f"another process is writing {output}; wait for it, or end it first.") from None
-        yield
 
 
 def _finish(this: Job) -> None:

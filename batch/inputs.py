@@ -64,17 +64,30 @@ class LakeInput:
         return [
             Split(file.path, number, group)
             for number, file in enumerate(self.lake.files)
-            for group in range(pq.read_metadata(self.path / file.path).num_row_groups)
+            for group in range(self._row_groups(file.path))
         ]
 
     def records(self, split: Split) -> Iterator[pa.Table]:
-        path = self.path / split.file
         try:
-            with pq.ParquetFile(path) as opened:
+            with self._open(split.file) as opened:
                 for batch in opened.iter_batches(_BATCH_ROWS, row_groups=[split.group]):
                     yield pa.table(batch).select(RECORD_SCHEMA.names).cast(RECORD_SCHEMA)
         except (OSError, pa.ArrowException) as error:
-            raise SourceError(f"{path}, which the lake names, cannot be read: {error}.") from None
+            raise self._unreadable(split.file, error) from None
+
+    def _row_groups(self, file: str) -> int:
+        with self._open(file) as opened:
+            groups: int = opened.num_row_groups
+            return groups
+
+    def _open(self, file: str) -> pq.ParquetFile:
+        try:
+            return pq.ParquetFile(self.path / file)
+        except (OSError, pa.ArrowException) as error:
+            raise self._unreadable(file, error) from None
+
+    def _unreadable(self, file: str, error: Exception) -> SourceError:
+        return SourceError(f"{self.path / file}, which the lake names, cannot be read: {error}")
 
     def manifest(self) -> dict[str, Any]:
         return {"fence": self.lake.fence.to_json(), "lake": str(self.path)}
@@ -127,13 +140,17 @@ def open_input(paths: Sequence[Path], columns: ColumnOptions) -> LakeInput | Fil
             raise SourceError(
                 f"{lakes[0]} is a lake; --input takes one lake, or files, not both nor two lakes."
             )
+        if columns != ColumnOptions():
+            raise SourceError(
+                f"{lakes[0]} is a lake, whose records are events already; leave the column options out."
+            )
         _check_files(lakes[0], lake)
         return LakeInput(lakes[0].resolve(), lake)
     expanded: list[Path] = []
     for path in paths:
         open_source(path, columns)  # whatever makes all of it wrong is said before Spark starts
         parts = sorted(path.glob("*.parquet")) if path.is_dir() else []
-        expanded += parts or [path]
+        expanded += [part for part in parts if pq.read_metadata(part).num_rows] if parts else [path]
     return FilesInput(tuple(path.resolve() for path in expanded), columns)
 
 

@@ -61,6 +61,28 @@ def test_events_past_the_retention_do_not_count(spark: SparkSession, tmp_path: P
     judge(expected, run_backfill(spark, history.spec, lake, tmp_path / "run"))
 
 
+def test_one_bucket_of_20_000_members(spark: SparkSession, tmp_path: Path) -> None:
+    """Equal texts, two draws each: the edges are the naive draws, and there is one cluster."""
+    count, first, near = 20_000, 2, 3
+    values = (
+        b'{"id": "%05d", "op": "upsert", "event_time": 1, "payload": {"text": "one and the same"}}' % i
+        for i in range(count)
+    )
+    lake = make_lake(tmp_path / "lake", [(0, i, 1, value) for i, value in enumerate(values)])
+    spec, _ = packed_histories(8, 1)
+    spec["channels"] = [spec["channels"][0] | {"draws": {"first": first, "near": near}}]
+    small_batches(spark, 500)
+    run = run_backfill(spark, spec, lake, tmp_path / "run", Settings(2))
+    found = {(int(row["later"]), int(row["earlier"])) for row in run.read("edges").to_pylist()}
+    assert found == {
+        (i, j) for i in range(count) for j in {*range(min(first, i)), *range(max(0, i - near), i)}
+    }
+    assert set(run.read("clusters").column("head").to_pylist()) == {"00000"}
+    bands = spec["channels"][0]["bands"]["count"]
+    assert run.manifest["counts"]["left_out"] == bands * (count * (count - 1) // 2 - len(found))
+    assert [bucket["members"] for bucket in run.manifest["counts"]["hot_buckets"]] == [count] * bands
+
+
 def judge(expected: Expected, run: Run) -> None:
     found = read_run(run)
     assert found.dead == expected.dead

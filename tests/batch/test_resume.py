@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from batch.backfill import STAGES
 from batch.job import WORK, Settings
 from batch.tasks import Counts
-from shared.errors import ContractError, SourceError
+from shared.errors import ContractError, CrossfadeError, SourceError
 from tests.batch.running import all_digests, as_toml, make_lake, run_backfill
 from tests.histories import History, packed_histories, union
 
@@ -70,7 +70,7 @@ def test_sigkill_in_the_middle(spark: SparkSession, history: History, lake: Path
         while not (output / WORK / "ranks.json").exists():
             assert process.poll() is None, process.stderr and process.stderr.read()
             time.sleep(0.01)
-        with pytest.raises(SourceError, match="another process is writing"):
+        with pytest.raises(CrossfadeError, match="another process uses the run"):
             run_backfill(spark, history.spec, lake, output)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
@@ -95,7 +95,7 @@ def test_what_may_not_use_the_folder(
     other = json.loads(json.dumps(history.spec))
     other["channels"][0]["match"]["threshold"] = "0.123"
     with pytest.raises(
-        ContractError, match="unfinished backfill with contract [0-9a-f]{32}, and this spec has"
+        ContractError, match=r"unfinished backfill with contract [0-9a-f]{32}, and this spec has"
     ):
         run_backfill(spark, other, lake, output)
     grown = tmp_path / "grown"

@@ -34,7 +34,7 @@ class ChannelFeatures:
 
 @dataclass(frozen=True)
 class Matches:
-    """Of n pairs: channel int8[n] (its order in the spec, or NO_MATCH), numerator and denominator int64[n]."""
+    """Of n pairs: channel int8[n] (order in the spec, or NO_MATCH), numerator and denominator int64[n]."""
 
     channel: npt.NDArray[np.int8]
     numerator: Int64s
@@ -106,9 +106,8 @@ def _buffers(array: pa.Array, dtype: type) -> tuple[npt.NDArray[Any], Int64s]:
     offset_type = np.int64 if pa.types.is_large_binary(array.type) else np.int32
     _, raw_offsets, raw_values = array.buffers()
     offsets = np.frombuffer(raw_offsets, offset_type)[array.offset : array.offset + len(array) + 1]
-    size = (raw_values.size if raw_values is not None else 0) // width * width
-    values: npt.NDArray[Any] = np.frombuffer(raw_values if raw_values is not None else b"", np.uint8)[:size].view(dtype)
-    return values, offsets.astype(np.int64) // width
+    values = np.frombuffer(raw_values if raw_values is not None else b"", np.uint8)
+    return values[: len(values) // width * width].view(dtype), offsets.astype(np.int64) // width
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from parity.result import CAUSES, Difference, FieldDifference
+from parity.result import CAUSES, Difference
 from parity.rows import Change
 
 Neighbours = Mapping[str, set[str]]
@@ -23,7 +23,6 @@ class _Root:
     kind: str
     id: str
     earlier: str | None
-    fields: tuple[FieldDifference, ...]
     explains: int = 0
 
     @property
@@ -36,7 +35,7 @@ def charge(
     earlier_neighbours: Callable[[Iterable[str]], Neighbours],
     components: bool,
 ) -> list[Difference]:
-    """Every difference that began somewhere, by cause, then by what explains most, then by id.
+    """Every difference that began somewhere, by cause, then by what explains most, then by id. No fields.
 
     changes: of each table, in key order. earlier_neighbours: of ids, the earlier items they have an
     edge with in either run. components: the cluster rule, in which rows depend on each other both ways.
@@ -46,7 +45,7 @@ def charge(
     clusters = _cluster_roots(changes["clusters"], own, touching, earlier_neighbours, components)
     roots = [*own.values(), *edge_roots, *clusters]
     roots.sort(key=lambda root: (root.order[0], -root.explains, root.order))
-    return [Difference(r.cause, r.kind, r.id, r.earlier, r.fields, r.explains) for r in roots]
+    return [Difference(r.cause, r.kind, r.id, r.earlier, (), r.explains) for r in roots]
 
 
 def _own_roots(changes: Mapping[str, Sequence[Change]]) -> dict[str, _Root]:
@@ -60,7 +59,7 @@ def _own_roots(changes: Mapping[str, Sequence[Change]]) -> dict[str, _Root]:
                 continue
             kinds = {row.kind for row in rows}
             kind = kinds.pop() if len(kinds) == 1 else "wrong"
-            own[item] = _Root(cause, kind, item, None, tuple(field for row in rows for field in row.fields))
+            own[item] = _Root(cause, kind, item, None)
     return own
 
 
@@ -76,7 +75,7 @@ def _edge_roots(
         if root:
             root.explains += 1
         else:
-            root = _Root("match", change.kind, later, earlier, change.fields)
+            root = _Root("match", change.kind, later, earlier)
             roots.append(root)
         touching[later].append(root)
         if components:
@@ -129,8 +128,7 @@ def _spread_rest(
     roots = []
     for item in [i for i in rest if not depends.get(i)] + rest:  # `rest` again: rings, as components have
         if item not in charged:
-            row = rows[item]
-            charged[item] = _Root("cluster", row.kind, item, None, row.fields)
+            charged[item] = _Root("cluster", rows[item].kind, item, None)
             roots.append(charged[item])
             _spread(charged, [item], dependents)
     return roots

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from parity.align import require_comparable
 from parity.causes import Neighbours, charge
+from parity.details import with_fields
 from parity.files import check_files, verify_contents
 from parity.result import CAUSES, CauseCount, Difference, FieldDifference, Result, Side, StageCount
 from parity.rows import Change, changes, differing_shards
@@ -28,7 +29,7 @@ def diff(a: Run, b: Run, verify: bool = False, listed: int = LISTED) -> Result:
         check_files(run)
         if verify:
             verify_contents(run)
-    found = {name: changes(a, b, stage, listed) for name, stage in STAGES.items()}
+    found = {name: changes(a, b, stage) for name, stage in STAGES.items()}
     components = a.manifest["contract"]["clusters"]["rule"] == "components"
     differences = charge(found, lambda ids: _earlier_neighbours((a, b), ids), components)
     dead = _dead_letters(a, b)
@@ -41,7 +42,7 @@ def diff(a: Run, b: Run, verify: bool = False, listed: int = LISTED) -> Result:
         stages=tuple(_stage(a, b, name, found[name]) for name in STAGES),
         causes=tuple(_count(cause, differences, dead) for cause in CAUSES),
         dead_letters=dead,
-        differences=tuple(differences[:listed]),
+        differences=with_fields(a, b, differences[:listed]),
     )
 
 

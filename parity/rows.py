@@ -1,18 +1,13 @@
 """The rows in which two runs differ. Only shards with unequal digests are read, a bounded part at a time."""
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from parity.fields import differing_fields
 from parity.files import read_checked
-from parity.result import FieldDifference
 from shared import digests
 from shared.run import Run, Stage
 
@@ -26,14 +21,13 @@ KEYS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Change:
     """A key whose rows differ. heads: of a cluster row, on either side."""
 
     key: tuple[str, ...]
     kind: str
-    fields: tuple[FieldDifference, ...]
-    heads: frozenset[str]
+    heads: tuple[str, ...] = ()
 
 
 def differing_shards(a: Run, b: Run, stage: str) -> list[int]:
@@ -41,27 +35,19 @@ def differing_shards(a: Run, b: Run, stage: str) -> list[int]:
     return sorted(int(shard, 16) for shard in left | right if left.get(shard) != right.get(shard))
 
 
-def changes(a: Run, b: Run, stage: Stage, listed: int) -> list[Change]:
-    """Every key whose rows differ, in key order. Past `listed` of them the fields are left empty."""
-    rules = {channel["name"]: channel["match"]["rule"] for channel in a.manifest["contract"]["channels"]}
+def changes(a: Run, b: Run, stage: Stage) -> list[Change]:
+    """Every key whose rows differ, in key order."""
     found: list[Change] = []
-    for shards in _parts(a, b, stage.name):
-        left, right = read_checked(a, stage, shards), read_checked(b, stage, shards)
-        for key, (rows_a, rows_b) in sorted(_unequal(left, right, stage).items()):
-            kind = "wrong" if rows_a and rows_b else "missing" if rows_a else "extra"
-            fields = differing_fields(stage.name, rows_a, rows_b, rules) if len(found) < listed else ()
-            heads = (
-                frozenset(row["head"] for row in rows_a + rows_b) if stage.name == "clusters" else frozenset()
-            )
-            found.append(Change(key, kind, fields, heads))
+    for shards in parts(a, b, stage.name, differing_shards(a, b, stage.name)):
+        found += _changes(read_checked(a, stage, shards), read_checked(b, stage, shards), stage)
     return sorted(found, key=lambda change: change.key)
 
 
-def _parts(a: Run, b: Run, stage: str) -> Iterator[list[int]]:
-    """The shards to read, in parts of about ROWS_AT_ONCE rows."""
+def parts(a: Run, b: Run, stage: str, shards: Iterable[int]) -> Iterator[list[int]]:
+    """These shards, in parts that hold about ROWS_AT_ONCE rows."""
     part: list[int] = []
     rows = 0
-    for shard in differing_shards(a, b, stage):
+    for shard in shards:
         name = f"{shard:02x}"
         size = sum(int(run.digests(stage).get(name, "0:").split(":")[0]) for run in (a, b))
         if part and rows + size > ROWS_AT_ONCE:
@@ -73,20 +59,28 @@ def _parts(a: Run, b: Run, stage: str) -> Iterator[list[int]]:
         yield part
 
 
-Rows = list[dict[str, Any]]
-
-
-def _unequal(a: pa.Table, b: pa.Table, stage: Stage) -> dict[tuple[str, ...], tuple[Rows, Rows]]:
-    """key -> (rows of a, rows of b) that the other side does not have, or has another number of times."""
+def _changes(a: pa.Table, b: pa.Table, stage: Stage) -> Iterator[Change]:
+    """The keys of rows that the other side does not have, or has another number of times."""
     columns = list(stage.digested)
     hashes = np.concatenate([digests.row_hashes(a, columns), digests.row_hashes(b, columns)])
     odd = _odd(hashes, a.num_rows)
-    rows_a = a.select(columns).take(pa.array(odd[odd < a.num_rows])).to_pylist()
-    rows_b = b.select(columns).take(pa.array(odd[odd >= a.num_rows] - a.num_rows)).to_pylist()
-    out: dict[tuple[str, ...], tuple[Rows, Rows]] = defaultdict(lambda: ([], []))
-    for side, row in chain(((0, row) for row in rows_a), ((1, row) for row in rows_b)):
-        out[tuple(row[name] for name in KEYS[stage.name])][side].append(row)
-    return out
+    sides = (odd[odd < a.num_rows], odd[odd >= a.num_rows] - a.num_rows)
+    left, right = (_keys(table, stage.name, rows) for table, rows in zip((a, b), sides, strict=True))
+    for key in left.keys() | right.keys():
+        kind = "wrong" if key in left and key in right else "missing" if key in left else "extra"
+        yield Change(key, kind, tuple({*left.get(key, ()), *right.get(key, ())}))
+
+
+def _keys(table: pa.Table, stage: str, rows: npt.NDArray[np.int64]) -> dict[tuple[str, ...], list[str]]:
+    """key -> the heads of its rows (none but in clusters)."""
+    taken = table.take(pa.array(rows))
+    found: dict[tuple[str, ...], list[str]] = {}
+    keys = zip(*(taken.column(name).to_pylist() for name in KEYS[stage]), strict=True)
+    if stage != "clusters":
+        return {key: [] for key in keys}
+    for key, head in zip(keys, taken.column("head").to_pylist(), strict=True):
+        found.setdefault(key, []).append(head)
+    return found
 
 
 def _odd(hashes: npt.NDArray[np.uint64], in_a: int) -> npt.NDArray[np.int64]:

@@ -4,8 +4,6 @@ What decides anything is a function of shared/, run over Arrow batches in Spark'
 only sorts, joins and shuffles. A killed backfill, run again, goes on after its last complete stage.
 """
 
-import importlib.metadata
-import platform
 import shutil
 import time
 from collections.abc import Callable
@@ -100,7 +98,14 @@ def _finish(this: Job) -> None:
     if "fence" not in source:
         source["event_set"] = this.counts["winners"]["event_set"]
     run.write_manifest(
-        this.run, this.spec, "spark", _versions(), source, stages, summary(this.counts), this.seconds
+        this.run,
+        this.spec,
+        "spark",
+        run.library_versions("pyspark"),
+        source,
+        stages,
+        summary(this.counts),
+        this.seconds,
     )
     shutil.rmtree(this.run / WORK)
 
@@ -124,11 +129,4 @@ def summary(counts: dict[str, Counts]) -> dict[str, Any]:
         "head_checks": decided["head_checks"],
         "clusters": decided["clusters"],
         "members": decided["members"],
-    }
-
-
-def _versions() -> dict[str, str]:
-    packages = ("pyspark", "pyarrow", "numpy", "numba")
-    return {"python": platform.python_version()} | {
-        name: importlib.metadata.version(name) for name in packages
     }

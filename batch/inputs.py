@@ -18,7 +18,7 @@ from shared.records import RECORD_SCHEMA
 from shared.source_events import ColumnOptions
 from shared.sources import open_source
 
-_BATCH_ROWS = 10_000
+_BATCH_ROWS = 2_000
 
 
 @dataclass(frozen=True)

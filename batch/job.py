@@ -17,8 +17,9 @@ from pyspark.sql import DataFrame, SparkSession
 from batch import tasks
 from batch.tasks import Counts, Output, Task
 from shared.contract import contract_id
+from shared.durable import write_json
 from shared.errors import ContractError, SourceError
-from shared.run import MANIFEST, STAGES, write_atomically
+from shared.run import MANIFEST, STAGES
 from shared.spec import Spec
 
 WORK = "_work"
@@ -122,7 +123,7 @@ def clear_stage(run: Path, stage: str, folders: Sequence[str]) -> None:
 
 def mark(run: Path, stage: str, contract: str, identity: str, counts: Counts, seconds: float) -> None:
     marker = {"contract_id": contract, "input": identity, "counts": counts, "seconds": seconds}
-    write_atomically(run / WORK / f"{stage}.json", orjson.dumps(marker, option=orjson.OPT_INDENT_2))
+    write_json(run / WORK / f"{stage}.json", marker)
 
 
 def add_up(counts: Sequence[Counts]) -> Counts:

@@ -8,7 +8,8 @@ from parity.diff import diff
 from parity.document import to_json
 from parity.render import show
 from parity.show import console
-from shared.run import open_run, write_atomically
+from shared.durable import write_bytes
+from shared.run import open_run
 
 
 @click.command()
@@ -31,5 +32,5 @@ def command(run_a: str, run_b: str, json_file: str | None, verify: bool) -> int:
     else:
         show(result, console())
         if json_file:
-            write_atomically(Path(json_file), to_json(result))
+            write_bytes(Path(json_file), to_json(result))
     return 0 if result.parity else 1

@@ -10,7 +10,8 @@ from parity.page_style import STYLE
 from parity.result import Result
 from parity.show import counted, number, printable
 from parity.thumbnails import data_uri
-from shared.run import Run, write_atomically
+from shared.durable import write_bytes
+from shared.run import Run
 
 MEMBERS = 24  # shown of one cluster
 
@@ -41,7 +42,7 @@ def write_cluster_page(
         *(_cluster(head, size, members[head], images) for head, size in shown),
         _foot(len(shown), several, sizes[1]),
     ]
-    write_atomically(path, _document("crossfade: clusters", parts).encode())
+    write_bytes(path, _document("crossfade: clusters", parts).encode())
 
 
 def _document(title: str, parts: Iterable[str]) -> str:

@@ -1,7 +1,6 @@
 """Files that survive a crash whole or not at all, and locks that do not survive their holder."""
 
 import fcntl
-import json
 import os
 import time
 import uuid
@@ -9,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
+
+import orjson
 
 from shared.errors import CrossfadeError
 
@@ -30,9 +31,14 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
     sync_folder(path.parent)
 
 
+def write_bytes(path: Path, data: bytes) -> None:
+    """`write_whole` for bytes in hand."""
+    write_whole(path, lambda file: file.write(data))
+
+
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
     """`write_whole` for a JSON object."""
-    write_whole(path, lambda file: file.write(json.dumps(data, indent=1).encode()))
+    write_bytes(path, orjson.dumps(data, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
 
 
 def sync_folder(folder: Path) -> None:

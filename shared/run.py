@@ -5,10 +5,11 @@ items/ signatures/ verification/ edges/ clusters/    Parquet, sorted by (shard, 
 """
 
 import hashlib
-import os
+import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from shared import contract, digests
+from shared.durable import write_json
 from shared.errors import SourceError
 from shared.fence import Fence
 from shared.spec import Spec, to_dict
@@ -184,6 +186,12 @@ def _file_entry(run: Path, file: Path) -> dict[str, Any]:
     }
 
 
+def library_versions(*of_the_engine: str) -> dict[str, str]:
+    """What may change a result without changing the contract: name -> version, for the manifest."""
+    libraries = ("crossfade", "numba", "numpy", "pdqhash", "pillow", "pyarrow", *of_the_engine)
+    return {"python": platform.python_version()} | {name: metadata.version(name) for name in libraries}
+
+
 def write_manifest(
     run: Path,
     spec: Spec,
@@ -212,16 +220,4 @@ def write_manifest(
         "stages": stages,
         "seconds": seconds,
     }
-    write_atomically(
-        run / MANIFEST, orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
-    )
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Readers see the old content or the new, whatever happens in between."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
+    write_json(run / MANIFEST, manifest)

@@ -27,10 +27,6 @@ class ChannelFeatures:
     signatures: pa.Array
     records: pa.Array
 
-    def take(self, rows: Int64s) -> "ChannelFeatures":
-        indices = pa.array(rows)
-        return ChannelFeatures(self.signatures.take(indices), self.records.take(indices))
-
 
 @dataclass(frozen=True)
 class Matches:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from importlib import metadata
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -72,7 +71,7 @@ def export(store: Store, output: Path, fence: Fence | None = None, lake: Path | 
         stages[stage.name] = run.stage_entry(output, stage, run.read_back(output, stage))
         seconds[stage.name] = round(time.monotonic() - started, 3)
     source = {"fence": at.to_json()} | ({"lake": str(lake)} if lake else {})
-    versions = {name: metadata.version(name) for name in ("crossfade", "rocksdict", "kafka-python", "numpy")}
+    versions = run.library_versions("kafka-python", "rocksdict")
     run.write_manifest(output, spec, "stream", versions, source, stages, counts(store, spec), seconds)
     return run.open_run(output)
 

@@ -5,9 +5,10 @@ import pyarrow as pa
 import pytest
 
 from shared import contract
+from shared.durable import write_bytes
 from shared.errors import SourceError
 from shared.fence import Fence
-from shared.run import EDGES, ITEMS, MANIFEST, STAGES, open_run, read_back, write_atomically
+from shared.run import EDGES, ITEMS, MANIFEST, STAGES, open_run, read_back
 from shared.spec import load
 from tests import runs
 from tests.runs import sample
@@ -138,8 +139,8 @@ def test_a_manifest_with_a_damaged_stage(tmp_path: Path, stage: object, sentence
 
 def test_files_are_replaced_as_a_whole(tmp_path: Path) -> None:
     file = tmp_path / "x.json"
-    write_atomically(file, b"old")
-    write_atomically(file, b"new")
+    write_bytes(file, b"old")
+    write_bytes(file, b"new")
     assert file.read_bytes() == b"new"
     assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
 

@@ -6,10 +6,11 @@ settle the heads (stream/settle.py). What it ends in depends on the set of items
 section 1, has the argument and docs/semantics.md the rules.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from shared import lsh
@@ -73,33 +74,29 @@ class Index:
         for entry, item in zip(entries, self.item_keys(keys), strict=True):
             self.state.put("features", item, pack_pieces(entry.pieces))
             self._features[entry.key] = list(entry.pieces)
-        newcomers: dict[bytes, list[bytes]] = {}
-        for key, names in zip(keys, self._bucket_names(keys), strict=True):
-            for name in names:
-                newcomers.setdefault(name, []).append(key)
+        lone = [lone_member(key) for key in keys]
+        names, rows, single = self._buckets_in_order(keys)
+        records = self.state.get_many("postings", names)
+        alone: dict[bytes, bytes | None] = {}  # most buckets, most of the time
+        shared: dict[bytes, list[Bucket]] = {}
         affected: set[bytes] = set()
-        crowded: dict[bytes, list[Bucket]] = {key: [] for key in keys}
-        unopened = [name for name in newcomers if name not in self._buckets]
-        records = dict(zip(unopened, self.state.get_many("postings", unopened), strict=True))
-        for name, members in newcomers.items():
+        for name, row, only, record in zip(names, rows, single, records, strict=True):
             bucket = self._buckets.get(name)
             if bucket is None:
-                if len(members) == 1 and records[name] is None:
-                    self.state.put(
-                        "postings", name, lone_member(members[0])
-                    )  # most buckets, most of the time
+                if only and record is None:
+                    alone[name] = lone[row]
                     continue
-                bucket = self._open(name, records[name])
-            first, near = self._draws[bucket.channel]
-            for key in members:
-                rank = bucket.insert(key)
-                crowded[key].append(bucket)
-                if rank < len(bucket) - 1:
-                    end = len(bucket) if rank < first else rank + 1 + near
-                    affected.update(bucket.members(rank + 1, end))
-        new = crowded.keys()
+                bucket = self._open(name, record)
+            key = keys[row]
+            rank = bucket.insert(key)
+            shared.setdefault(key, []).append(bucket)
+            if rank < len(bucket) - 1:
+                first, near = self._draws[bucket.channel]
+                affected.update(bucket.members(rank + 1, len(bucket) if rank < first else rank + 1 + near))
+        self.state.put_many("postings", alone)
+        new = set(keys)
         self._probe_again(affected - new)
-        self._probe([(key, crowded[key], {}) for key in sorted(new)])
+        self._probe([(key, buckets, {}) for key, buckets in sorted(shared.items())])
         return self._take_changed() | new
 
     def flush(self) -> None:
@@ -212,18 +209,43 @@ class Index:
             for c in range(len(self.spec.channels))
         ]
 
-    def _bucket_names(self, keys: Sequence[bytes]) -> list[list[bytes]]:
-        """The keys of each item's buckets."""
+    def _bucket_values(
+        self, keys: Sequence[bytes]
+    ) -> Iterator[tuple[int, npt.NDArray[np.int64], npt.NDArray[np.uint64]]]:
+        """(channel, rows, values): in each channel the items that have features, and uint64[rows, bands]."""
         pieces = self._pieces(keys)
-        found: list[list[bytes]] = [[] for _ in keys]
         for order, channel in enumerate(self.spec.channels):
             rows = [i for i in range(len(keys)) if pieces[i][2 * order] is not None]
             raw = b"".join([pieces[i][2 * order] or b"" for i in rows])
             signatures = np.frombuffer(raw, "<u4").reshape(len(rows), channel.minhash.permutations)
-            names = bucket_keys(order, lsh.buckets(signatures, channel.bands))
-            for place, i in enumerate(rows):
-                found[i] += names[place * channel.bands.count : (place + 1) * channel.bands.count]
+            yield order, np.array(rows, np.int64), lsh.buckets(signatures, channel.bands)
+
+    def _bucket_names(self, keys: Sequence[bytes]) -> list[list[bytes]]:
+        """The keys of each item's buckets."""
+        found: list[list[bytes]] = [[] for _ in keys]
+        for channel, rows, values in self._bucket_values(keys):
+            names, bands = bucket_keys(channel, values), values.shape[1]
+            for place, row in enumerate(rows.tolist()):
+                found[row] += names[place * bands : (place + 1) * bands]
         return found
+
+    def _buckets_in_order(self, keys: Sequence[bytes]) -> tuple[list[bytes], list[int], list[bool]]:
+        """(bucket key, item, whether no other of these items is in it) of all buckets, sorted by key.
+
+        RocksDB answers neighbours three times as fast as it answers keys in any order.
+        """
+        names: list[bytes] = []
+        items: list[int] = []
+        single: list[bool] = []
+        for channel, rows, values in self._bucket_values(keys):
+            order = values.argsort(axis=0)
+            values = np.take_along_axis(values, order, axis=0)
+            differs = np.ones((len(values) + 1, values.shape[1]), np.bool_)
+            differs[1:-1] = values[1:] != values[:-1]
+            names += bucket_keys(channel, values, by_band=True)
+            items += rows[order].T.ravel().tolist()
+            single += (differs[1:] & differs[:-1]).T.ravel().tolist()
+        return names, items, single
 
     def _open_all(self, keys: Sequence[bytes]) -> list[list[Bucket]]:
         """Each item's buckets."""

@@ -18,13 +18,13 @@ _DIRECTORY = struct.Struct("<III")  # chunk number, members, bytes of the first 
 _BUCKET = struct.Struct(">BHQ")
 
 
-def bucket_keys(channel: int, values: npt.NDArray[np.uint64]) -> list[bytes]:
-    """The keys of the buckets uint64[n, bands] of a channel, item after item."""
+def bucket_keys(channel: int, values: npt.NDArray[np.uint64], by_band: bool = False) -> list[bytes]:
+    """The keys of the buckets uint64[n, bands] of a channel: item after item, or band after band."""
     rows = np.empty((*values.shape, _BUCKET.size), np.uint8)
     rows[:, :, 0] = channel
     rows[:, :, 1:3] = np.arange(values.shape[1], dtype=">u2").view(np.uint8).reshape(-1, 2)
     rows[:, :, 3:] = values.astype(">u8").view(np.uint8).reshape(*values.shape, 8)
-    raw, width = rows.tobytes(), _BUCKET.size
+    raw, width = (rows.swapaxes(0, 1) if by_band else rows).tobytes(), _BUCKET.size
     return [raw[at : at + width] for at in range(0, len(raw), width)]
 
 

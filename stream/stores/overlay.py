@@ -1,6 +1,6 @@
 """A micro-batch's changes over a store: read through, written at once by whoever commits."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 
 from sortedcontainers import SortedDict
@@ -33,6 +33,10 @@ class Overlay:
     def put(self, family: str, key: bytes, value: bytes | None) -> None:
         """None deletes."""
         self.changes[family][key] = value
+
+    def put_many(self, family: str, entries: Mapping[bytes, bytes | None]) -> None:
+        """`put` of each."""
+        self.changes[family].update(entries)
 
     def with_prefix(self, family: str, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """(key, value) of every key of a scanned family with this prefix; in no order."""

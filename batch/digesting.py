@@ -21,7 +21,7 @@ _ROWS = 65_536
 
 
 def run_digests(job: Job) -> Counts:
-    """Stage 8. counts: {stage: its digest, packed}, from the rows on disk."""
+    """counts: {stage: its digest, packed}, from the rows on disk."""
     files = [(name, str(file)) for name in STAGES for file in sorted((job.run / name).glob("*.parquet"))]
     parts = min(len(files), 2 * job.spark.sparkContext.defaultParallelism)
     counts = job.write(tasks.numbered(job.spark, parts), partial(_read_back, files, parts))

@@ -1,4 +1,4 @@
-"""Stage 1: records -> events and dead letters; every record is in exactly one of them."""
+"""Records -> events and dead letters; every record is in exactly one of them."""
 
 from collections import Counter
 from functools import partial
@@ -23,7 +23,7 @@ def events(job: Job) -> Counts:
     counts: records, events, dead_letters {reason: records}, watermark (ms).
     """
     splits = list(job.input.splits)
-    parts = min(len(splits), 4 * job.spark.sparkContext.defaultParallelism)
+    parts = max(1, min(len(splits), 4 * job.spark.sparkContext.defaultParallelism))
     counts = job.write(
         tasks.numbered(job.spark, parts),
         partial(_parse, job.input, splits, parts, job.spec.times),

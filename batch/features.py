@@ -1,4 +1,4 @@
-"""Stage 4: payloads -> statuses, signatures and verification records, each item once."""
+"""Payloads -> statuses, signatures and verification records, each item once."""
 
 from collections.abc import Iterator
 from functools import partial

@@ -1,4 +1,4 @@
-"""Stage 5: buckets and draws. Signatures -> (bucket, rank) in sorted order -> the drawn pairs.
+"""Buckets and draws. Signatures -> (bucket, rank) in sorted order -> the drawn pairs.
 
 No bucket is ever held whole: of one that goes on in the next Arrow batch, `lsh.carry` keeps the few
 members that later ones can still draw.
@@ -6,7 +6,6 @@ members that later ones can still draw.
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +24,7 @@ PAIR_SCHEMA = pa.schema([("later", pa.int64()), ("earlier", pa.int64())])
 ROWS_EACH = 1_000_000  # bucket entries a partition
 
 _PAIRS_HELD = 1_000_000
+_NONE = np.empty(0, np.int64)
 
 
 def pairs(job: Job) -> Counts:
@@ -83,7 +83,7 @@ def _draw(channels: Sequence[Channel], batches: Batches, outputs: Outputs) -> Co
     earlier: list[Int64s] = []
 
     def flush() -> int:
-        table = distinct_pairs(np.concatenate([*later, []]), np.concatenate([*earlier, []]))
+        table = distinct_pairs(np.concatenate([_NONE, *later]), np.concatenate([_NONE, *earlier]))
         outputs.write("pairs", table)
         later.clear()
         earlier.clear()
@@ -107,9 +107,9 @@ def _draw(channels: Sequence[Channel], batches: Batches, outputs: Outputs) -> Co
     }
 
 
-def distinct_pairs(later: npt.NDArray[Any], earlier: npt.NDArray[Any]) -> pa.Table:
+def distinct_pairs(later: Int64s, earlier: Int64s) -> pa.Table:
     """PAIR_SCHEMA, sorted, each pair once."""
     order = np.lexsort((earlier, later))
-    later, earlier = later[order].astype(np.int64), earlier[order].astype(np.int64)
+    later, earlier = later[order], earlier[order]
     first = group_starts(later, earlier)[:-1]
     return pa.table([later[first], earlier[first]], schema=PAIR_SCHEMA)

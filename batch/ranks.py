@@ -1,4 +1,4 @@
-"""Stage 3: the priority of every winner as one integer, its rank from 0.
+"""The priority of every winner as one integer, its rank from 0.
 
 Later stages sort, draw, join and decide by rank alone instead of by (effective time, version time, id).
 Two shuffles of a few bytes an item: into priority order, where the place in the order is the rank, and

@@ -71,15 +71,13 @@ def run(rows: DataFrame, task: Task, outputs: Mapping[str, Output], contract_id:
     """
     for output in outputs.values():
         output.folder.mkdir(parents=True, exist_ok=True)
-
     application = rows.sparkSession.sparkContext.applicationId
 
     def body(batches: Batches) -> Batches:
         context = TaskContext.get()
         assert context is not None
-        attempt = (
-            f"{application}-{context.taskAttemptId()}"  # unlike any of a killed backfill that still dies
-        )
+        # Unlike that of any attempt of a killed backfill, which may be dying still.
+        attempt = f"{application}-{context.taskAttemptId()}"
         files = Outputs(outputs, context.partitionId(), attempt, contract_id)
         with _failures_named():
             counts = task(batches, files)

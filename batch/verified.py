@@ -1,4 +1,4 @@
-"""Stages 6 and 7: every drawn pair verified once; the matches are the edges."""
+"""Every drawn pair verified once; the matches are the edges."""
 
 from collections.abc import Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""Stage 2: the version rule. Events, shuffled to (shard, id) order -> the winner of each id."""
+"""The version rule. Events, shuffled to (shard, id) order -> the winner of each id."""
 
 from functools import partial
 

@@ -65,10 +65,10 @@ def command(
         summary = {"run": str(output), "contract_id": run.contract_id, "seconds": run.manifest["seconds"]}
         click.echo(json.dumps(summary | {"counts": run.manifest["counts"], "input": run.manifest["input"]}))
         return
-    _show(run.manifest, output, seconds)
+    show(run.manifest, output, seconds)
 
 
-def _show(manifest: dict[str, Any], output: Path, seconds: float) -> None:
+def show(manifest: dict[str, Any], output: Path, seconds: float) -> None:
     from parity.show import console, counted, table
 
     counts = manifest["counts"]

@@ -25,6 +25,7 @@ from tests.histories import Record
 def make_lake(folder: Path, records: Iterable[Record]) -> Path:
     """A lake of these records, each partition in files of at most 100 offsets."""
     table = record_table(records)
+    folder.mkdir()
     files, ends = [], {}
     for partition in sorted(set(table.column("partition").to_pylist())):
         rows = table.filter(pc.equal(table.column("partition"), partition))

@@ -23,7 +23,7 @@ def small_batches(spark: SparkSession, rows: int) -> None:
 # One to three channels, draws of 0 to 4, jaccard and agreement, limits on and off; 5 and 3: components.
 @pytest.mark.parametrize("seed", [7, 12, 0, 5, 3])
 def test_both_deciders_say_what_the_oracle_says(spark: SparkSession, tmp_path: Path, seed: int) -> None:
-    spec, histories = packed_histories(seed, 100)
+    spec, histories = packed_histories(seed, 60)
     history = union(histories)
     lake = make_lake(tmp_path / "lake", history.records)
 
@@ -44,7 +44,7 @@ def test_both_deciders_say_what_the_oracle_says(spark: SparkSession, tmp_path: P
 
 
 def test_seven_partitions_and_small_batches_change_nothing(spark: SparkSession, tmp_path: Path) -> None:
-    spec, histories = packed_histories(10, 60)
+    spec, histories = packed_histories(10, 40)
     history = union(histories)
     lake = make_lake(tmp_path / "lake", history.records)
     small_batches(spark, 7)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from pyspark.sql import SparkSession
 from batch.backfill import backfill
 from batch.inputs import open_input
 from batch.job import Settings
+from batch.tasks import Counts
+from cli.backfill import show
 from cli.main import main
 from shared.errors import SourceError
 from shared.lake import read_lake
@@ -74,6 +77,27 @@ def test_articles(spark: SparkSession, tmp_path: Path) -> None:
     assert run.rows("items") == 2500
 
 
+def test_another_event_is_another_event_set(spark: SparkSession, tmp_path: Path) -> None:
+    found: list[str] = []
+    for event_time in (1, 1, 2):
+        lines = tmp_path / f"{len(found)}.jsonl"
+        lines.write_text(json.dumps({"id": "a", "op": "delete", "event_time": event_time}) + "\n")
+        source, output = open_input([lines], ColumnOptions()), tmp_path / f"run {len(found)}"
+        with pytest.raises(Stop):
+            backfill(lambda: spark, from_dict(text_spec()), source, output, None, stop_after_winners)
+        found.append(json.loads((output / "_work" / "winners.json").read_bytes())["counts"]["event_set"])
+    assert found[0] == found[1] != found[2]
+
+
+class Stop(Exception):
+    pass
+
+
+def stop_after_winners(stage: str, counts: Counts, seconds: float) -> None:
+    if stage == "winners":
+        raise Stop
+
+
 def test_files_of_any_kind_and_order_are_one_event_set(spark: SparkSession, tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [
         {"id": f"doc {i}", "event_time": 5 - i, "text": f"some words that {'all' if i % 2 else 'both'} share"}
@@ -104,9 +128,6 @@ def test_files_of_any_kind_and_order_are_one_event_set(spark: SparkSession, tmp_
     assert {head for head, *_ in found.clusters.values()} == {"doc 5", "doc 4"}
     assert jsonl.manifest["counts"]["dead_letters"] == {"not_json": 1}
     assert (jsonl.manifest["counts"]["records"], parquet.manifest["counts"]["records"]) == (7, 7)
-    changed = [*events[:5], events[5] | {"event_time": 9}]
-    lines.write_text("".join(json.dumps(event) + "\n" for event in changed))
-    assert backfill_files(spark, text_spec(), tmp_path / "other", lines).event_set != jsonl.event_set
 
 
 def test_pictures(spark: SparkSession, tmp_path: Path) -> None:
@@ -160,12 +181,13 @@ def test_what_is_wrong_is_said_in_a_sentence(spark: SparkSession, tmp_path: Path
 def test_nothing_in_nothing_out(spark: SparkSession, tmp_path: Path) -> None:
     lines = tmp_path / "events.jsonl"
     lines.write_text("no event\n")
-    for decider in ("driver", "joins"):
-        source = open_input([lines], ColumnOptions())
+    lake = make_lake(tmp_path / "lake", [])
+    for path, decider in ((lines, "driver"), (lake, "joins")):
+        source = open_input([path], ColumnOptions())
         output = tmp_path / decider
         run = backfill(lambda: spark, from_dict(text_spec()), source, output, Settings(decider=decider))
         assert {name: run.rows(name) for name in run.manifest["stages"]} == dict.fromkeys(STAGES, 0)
-        assert read_run(run).dead == {(0, 0): "not_json"}
+        assert read_run(run).dead == ({(0, 0): "not_json"} if path == lines else {})
 
 
 def test_command(spark: SparkSession, tmp_path: Path) -> None:
@@ -178,11 +200,17 @@ def test_command(spark: SparkSession, tmp_path: Path) -> None:
     again = CliRunner().invoke(main, arguments)
     assert again.exit_code == 2
     assert again.stderr.startswith(f"crossfade: {tmp_path / 'run'} is a finished run")
-    arguments[-1] = str(tmp_path / "shown")
-    shown = CliRunner().invoke(main, arguments)
-    assert shown.exit_code == 0, shown.output
-    assert "Seconds by stage" in shown.stdout
-    assert f"{tmp_path / 'shown'}: " in shown.stdout.replace("\n", "")
+
+
+def test_table(capsys: pytest.CaptureFixture[str]) -> None:
+    counts = {"records": 1_234, "rounds": 2, "decider": "driver", "left_out": 3, "hot_buckets": []}
+    counts |= {"statuses": {"ok": 7}, "dead_letters": {"not_json": 5}}
+    show({"counts": counts, "seconds": {"events": 1.25}, "contract_id": "abc"}, Path("runs/a"), 2.0)
+    out = capsys.readouterr().out
+    rows = {tuple(re.split("  +", line.strip())) for line in out.splitlines()}
+    assert {("records", "1,234"), ("left out", "3"), ("status ok", "7")} <= rows
+    assert {("dead letters, not_json", "5"), ("events", "1.2")} <= rows
+    assert "runs/a: 1,234 records in 2.0 s (617 a second)" in out
 
 
 def test_interrupt_is_130_and_no_java_is_2(tmp_path: Path) -> None:

@@ -151,7 +151,11 @@ def _hash_slices(
 ) -> npt.NDArray[np.uint64]:
     out = np.empty(len(offsets) - 1, np.uint64)
     for i in range(len(out)):
-        out[i] = xxh64(data, offsets[i], offsets[i + 1], seed)
+        start, end = offsets[i], offsets[i + 1]
+        if end - start < 32 and start + 32 <= len(data):
+            out[i] = xxh64_short(data, start, end, seed)
+        else:
+            out[i] = xxh64(data, start, end, seed)
     return out
 
 

@@ -1,0 +1,1 @@
+"""Benchmarks. Run from the repository's root: `python -m bench`."""

@@ -1,0 +1,41 @@
+"""`python -m bench [NAME …] [--json FILE] [--write PAGE]`: measure, print, and bring a page up to date."""
+
+import argparse
+import importlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from bench.report import machine, markdown, rewrite, text
+
+NAMES = ("signatures", "consumer", "backfill")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks of crossfade.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of {', '.join(NAMES)} [all]")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers as JSON")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="rewrite the tables of a Markdown page")
+    chosen = parser.parse_args()
+    if unknown := set(chosen.names) - set(NAMES):
+        parser.error(f"{', '.join(sorted(unknown))}: no such benchmark; there are {', '.join(NAMES)}")
+    where = machine()
+    print("\n".join(f"{name:10} {value}" for name, value in where.items()), end="\n\n")
+    found = {}
+    for name in chosen.names or NAMES:
+        table = importlib.import_module(f"bench.{name}").run()
+        print(text(table), flush=True)
+        found[name] = table
+        if chosen.write:
+            where = machine()
+            measured = (
+                f"Measured {where['date']} on {where['processor']}; {where['system']}; load {where['load']}."
+            )
+            rewrite(chosen.write, name, f"{markdown(table)}\n{measured} {where['versions']}.\n")
+    if chosen.json:
+        document = {"machine": where, "benchmarks": {name: asdict(table) for name, table in found.items()}}
+        chosen.json.write_text(json.dumps(document, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

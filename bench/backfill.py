@@ -1,0 +1,72 @@
+"""Documents a second of the backfill on the consumer's corpus, by stage; both runs must be equal."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from bench import corpus
+from bench.report import Table
+from shared.run import open_run
+
+DOCUMENTS = 100_000
+
+
+def run(documents: int = DOCUMENTS) -> Table:
+    """publish, archive, backfill, consume, export, diff: each as a user starts it, with a file log."""
+    with TemporaryDirectory(prefix="crossfade-bench-") as name:
+        folder = Path(name)
+        with (folder / "events.jsonl").open("wb") as file:
+            file.writelines(value + b"\n" for _, value in corpus.events(documents))
+        spec, topic, clusters = ("--spec", "text"), f"file:{folder / 'items'}", f"file:{folder / 'clusters'}"
+        lake, state, batch, stream = (folder / part for part in ("lake", "state", "batch", "stream"))
+        seconds: dict[str, float] = {}
+        for command in (
+            ("publish", folder / "events.jsonl", "--topic", topic),
+            ("archive", "--topic", topic, "--lake", lake),
+            ("backfill", *spec, "--input", lake, "--output", batch),
+            ("consume", *spec, "--topic", topic, "--state", state, "--output", clusters, "--until-end"),
+            ("export", "--state", state, "--output", stream, "--lake", lake),
+            ("diff", batch, stream, "--json", folder / "diff.json"),
+        ):
+            seconds[str(command[0])] = _crossfade(*command)
+        verdict = json.loads((folder / "diff.json").read_bytes())["verdict"]
+        assert verdict == "parity", verdict
+        manifest = open_run(batch).manifest
+    return _table(documents, manifest, seconds)
+
+
+def _table(documents: int, manifest: dict[str, Any], seconds: dict[str, float]) -> Table:
+    stages, counts = manifest["seconds"], manifest["counts"]
+    total = seconds["backfill"]
+    rows = [["`crossfade backfill`, whole", total, documents / total]]
+    rows += [[f"stage {name}", spent, documents / max(spent, 1e-3)] for name, spent in stages.items()]
+    rows += [[f"`crossfade {name}`", seconds[name], documents / seconds[name]] for name in seconds]
+    return Table(
+        "Backfill: documents a second",
+        ["", "seconds", "documents/s"],
+        [[str(name), f"{spent:,.1f}", f"{rate:,.0f}"] for name, spent, rate in rows],
+        [
+            f"{documents:,} texts of {corpus.WORDS} words, {corpus.EDITED:.0%} of them edits of earlier ones; "
+            f"preset `text`, from a lake; Spark on {os.cpu_count()} local cores.",
+            f"{counts['edges']:,} edges and {counts['clusters']:,} clusters; the stream's run of the same log "
+            f"is equal in every row (diff says parity, asserted).",
+            "Whole commands include the start of Python, and of Spark (stage spark).",
+        ],
+        {"documents": documents, "stages": stages, "commands": seconds, "verdict": "parity"},
+    )
+
+
+def _crossfade(*arguments: object) -> float:
+    """Run a command; its wall time. CalledProcessError where it fails, after its output."""
+    started = time.perf_counter()
+    command = [sys.executable, "-m", "cli.main", *map(str, arguments)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode:
+        print(done.stdout, file=sys.stderr)
+        done.check_returncode()
+    return time.perf_counter() - started

@@ -160,7 +160,10 @@ class Index:
                 if len(bucket) > 1:
                     rank = bucket.rank(key)
                     end, start = lsh.draw_bounds.py_func(rank, *self._draws[bucket.channel])
-                    found.update(bucket.members(0, end), bucket.members(start, rank))
+                    if start == end:
+                        found.update(bucket.members(0, rank))
+                    else:
+                        found.update(bucket.members(0, end), bucket.members(start, rank))
             drawn.append(found)
         pairs = zip(items, drawn, strict=True)
         verified = self.match(

@@ -45,7 +45,7 @@ class _Work:
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """A batch makes many small objects and no cycles; walking them again and again takes a fifth of its time."""
+    """A batch makes many small objects and no cycles; to walk them again and again takes a fifth of it."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,19 +1,20 @@
 """Where each difference began: rows that differ only because an earlier stage does are charged there.
 
 A first cut: by connected ids. An edge is charged to an end whose own event, features or signature
-differ. A cluster row is charged to its id, to an edge of its id, to its head on either side, or to an
-earlier neighbour, whichever differs; and so on along rows that differ. What is left began there.
+differ, else to such an id in a bucket of both ends, which shifted the draws. A cluster row is charged
+to its id, to an edge of its id, to its head on either side, or to an earlier neighbour, whichever
+differs; and so on along rows that differ. What is left began there.
 """
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from parity.evidence import Evidence
 from parity.result import CAUSES, Difference
 from parity.rows import Change
 
-Neighbours = Mapping[str, set[str]]
 _OWN = (("items", "event"), ("verification", "features"), ("signatures", "signature"))
 
 
@@ -32,17 +33,17 @@ class _Root:
 
 def charge(
     changes: Mapping[str, Sequence[Change]],
-    earlier_neighbours: Callable[[Iterable[str]], Neighbours],
+    evidence: Evidence,
     components: bool,
 ) -> list[Difference]:
     """Every difference that began somewhere, by cause, then by what explains most, then by id. No fields.
 
-    changes: of each table, in key order. earlier_neighbours: of ids, the earlier items they have an
-    edge with in either run. components: the cluster rule, in which rows depend on each other both ways.
+    changes: of each table, in key order. components: the cluster rule in which rows depend on each
+    other both ways.
     """
     own = _own_roots(changes)
-    edge_roots, touching = _edge_roots(changes["edges"], own, components)
-    clusters = _cluster_roots(changes["clusters"], own, touching, earlier_neighbours, components)
+    edge_roots, touching = _edge_roots(changes["edges"], own, evidence, components)
+    clusters = _cluster_roots(changes["clusters"], own, touching, evidence, components)
     roots = [*own.values(), *edge_roots, *clusters]
     roots.sort(key=lambda root: (root.order[0], -root.explains, root.order))
     return [Difference(r.cause, r.kind, r.id, r.earlier, (), r.explains) for r in roots]
@@ -64,14 +65,17 @@ def _own_roots(changes: Mapping[str, Sequence[Change]]) -> dict[str, _Root]:
 
 
 def _edge_roots(
-    edges: Sequence[Change], own: Mapping[str, _Root], components: bool
+    edges: Sequence[Change], own: Mapping[str, _Root], evidence: Evidence, components: bool
 ) -> tuple[list[_Root], dict[str, list[_Root]]]:
     """(differences that began at an edge, id -> the roots of differing edges that bear on its head)."""
     roots: list[_Root] = []
     touching: dict[str, list[_Root]] = defaultdict(list)
+    apart = [change.key for change in edges if not own.keys() & set(change.key)]
+    sharing = evidence.sharing_a_bucket(apart, own.keys())
     for change in edges:
         later, earlier = change.key
-        root = _first(own[end] for end in (later, earlier) if end in own)
+        near = (later, earlier, *sharing.get(change.key, ()))
+        root = _first(own[item] for item in near if item in own)
         if root:
             root.explains += 1
         else:
@@ -87,7 +91,7 @@ def _cluster_roots(
     changes: Sequence[Change],
     own: Mapping[str, _Root],
     touching: Mapping[str, list[_Root]],
-    earlier_neighbours: Callable[[Iterable[str]], Neighbours],
+    evidence: Evidence,
     components: bool,
 ) -> list[_Root]:
     """The differences that began at a cluster row; the other rows are added to what their roots explain."""
@@ -98,7 +102,7 @@ def _cluster_roots(
         if root := _first([*touching.get(item, ()), *(own[i] for i in near if i in own)]):
             charged[item] = root
     open_rows = rows if components else [item for item in rows if item not in charged]
-    neighbours = earlier_neighbours(open_rows) if open_rows else {}
+    neighbours = evidence.earlier_neighbours(open_rows) if open_rows else {}
     dependents: dict[str, list[str]] = defaultdict(list)
     depends: dict[str, set[str]] = defaultdict(set)
     for item in open_rows:

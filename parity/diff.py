@@ -1,19 +1,13 @@
 """Compare two runs of any engines: equal, or where each difference began."""
 
-from collections import defaultdict
-from collections.abc import Iterable
-
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from parity.align import require_comparable
-from parity.causes import Neighbours, charge
+from parity.causes import charge
 from parity.details import with_fields
+from parity.evidence import Evidence
 from parity.files import check_files, verify_contents
 from parity.result import CAUSES, CauseCount, Difference, FieldDifference, Result, Side, StageCount
 from parity.rows import Change, changes, differing_shards
-from shared import digests
-from shared.run import EDGES, STAGES, Run
+from shared.run import STAGES, Run
 
 LISTED = 1000  # differences kept with their fields; all are counted
 
@@ -31,7 +25,7 @@ def diff(a: Run, b: Run, verify: bool = False, listed: int = LISTED) -> Result:
             verify_contents(run)
     found = {name: changes(a, b, stage) for name, stage in STAGES.items()}
     components = a.manifest["contract"]["clusters"]["rule"] == "components"
-    differences = charge(found, lambda ids: _earlier_neighbours((a, b), ids), components)
+    differences = charge(found, Evidence(a, b), components)
     dead = _dead_letters(a, b)
     return Result(
         a=_side(a),
@@ -73,16 +67,3 @@ def _dead_letters(a: Run, b: Run) -> tuple[FieldDifference, ...]:
         for reason in sorted(left | right)
         if left.get(reason, 0) != right.get(reason, 0)
     )
-
-
-def _earlier_neighbours(runs: Iterable[Run], ids: Iterable[str]) -> Neighbours:
-    """id -> the earlier items it has an edge with, in either run."""
-    wanted = pa.array(sorted(ids), pa.string())
-    shards = sorted({int(shard) for shard in digests.shards(wanted)})
-    found: dict[str, set[str]] = defaultdict(set)
-    for run in runs:
-        edges = run.read(EDGES.name, shards, ["earlier", "later"])
-        edges = edges.filter(pc.is_in(edges.column("later"), wanted))
-        for row in edges.to_pylist():
-            found[row["later"]].add(row["earlier"])
-    return found

@@ -15,6 +15,7 @@ from shared.spec import Spec, load
 from shared.stage_writer import StageWriter
 
 FENCE = Fence.at("cluster-1", "topic-1", {0: 40, 1: 50})
+MATCH = ("channel", "numerator", "denominator")
 Rows = dict[str, list[dict[str, Any]]]
 
 

@@ -187,6 +187,22 @@ def test_a_member_is_charged_to_a_head_found_by_the_head_check() -> None:
     assert brief(compare(sample(), b)) == [("signature", "wrong", "d", 1)]
 
 
+def test_shifted_draws_are_charged_to_the_item_that_shifted_them() -> None:
+    """x, y and z are copies, so they share every bucket; without x, z draws another one than before."""
+    copies = {name: signature(name, *range(128)) for name in "xyz"}
+    a, b = sample(), sample()
+    for rows in (a, b):
+        rows["items"] += [item(name, 30) for name in "xyz"]
+        rows["signatures"] += copies.values()
+        rows["clusters"] += [head(name) for name in "xyz"]
+    b["edges"].append(edge("y", "z"))
+    b["clusters"][-1] = member("z", "y")
+    gone = [row for row in b["items"] if row["id"] != "x"]
+    assert brief(compare(a, b)) == [("match", "extra", "z", 1)]
+    runs.write(Path("c"), b | {"items": gone})
+    assert brief(diff(open_run("a"), open_run("c"))) == [("event", "missing", "x", 2)]
+
+
 def test_what_explains_most_comes_first() -> None:
     b = sample()
     b["signatures"][0] = signature("a", *range(50, 58))

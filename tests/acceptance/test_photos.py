@@ -35,8 +35,10 @@ def test_photographs_with_four_variants_each(count: int, kafka_logs: Logs, spark
     assert counts["records"] == counts["items"] == 5 * count and counts["dead_letters"] == {}
     assert counts["statuses"].keys() <= {"ok", "no_features"}
     found = evaluate(runs.stream, truth)
-    print(count, "photographs,", pairs, "true pairs:", counts, found)
+    print(count, "photographs,", pairs, "true pairs:", found)
     assert evaluate(runs.batch, truth) == found and found["pairs"] == pairs
+    for by in ("edges", "clusters"):  # measured with all: 0.9973 and 0.9998, 0.9985 and 0.9997; with 150: 1
+        assert found[by]["precision"] >= 0.99 and found[by]["recall"] >= 0.99
 
 
 def make_variants(name: str, folder: Path, seed: int) -> None:

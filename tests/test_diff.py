@@ -10,6 +10,7 @@ from parity.document import to_json
 from parity.render import show
 from parity.result import Difference, Result
 from parity.show import WIDTH, console
+from shared.contract import contract_id
 from shared.errors import CrossfadeError
 from shared.fence import Fence
 from shared.run import open_run
@@ -449,19 +450,24 @@ def on_terminal(result: Result) -> str:
     return out.export_text()
 
 
+def stable(text: str) -> str:
+    """Without the contract id, which has golden files of its own."""
+    return text.replace(contract_id(load("text")), "0" * 32)
+
+
 def test_terminal_output_is_golden_and_fits() -> None:
     text = on_terminal(differing())
     assert max(map(len, text.splitlines())) <= WIDTH
     assert "\x1b" not in text and "\u202e" not in text
-    golden_files.check("diff-differences.txt", text)
+    golden_files.check("diff-differences.txt", stable(text))
 
 
 def test_parity_on_the_terminal_is_golden() -> None:
-    golden_files.check("diff-parity.txt", on_terminal(compare(sample(), sample(), verify=True)))
+    golden_files.check("diff-parity.txt", stable(on_terminal(compare(sample(), sample(), verify=True))))
 
 
 def test_json_is_golden() -> None:
-    golden_files.check("diff-differences.json", to_json(differing()).decode())
+    golden_files.check("diff-differences.json", stable(to_json(differing()).decode()))
 
 
 def test_a_missing_golden_fails(monkeypatch: pytest.MonkeyPatch) -> None:

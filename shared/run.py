@@ -110,8 +110,11 @@ class Run:
         return self._dataset(stage).to_table(columns=columns, filter=keep)
 
     def batches(self, stage: str, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """The stage's rows, in bounded memory."""
-        yield from self._dataset(stage).to_batches(columns=columns)
+        """The stage's rows, in bounded memory: a row group at a time, as Arrow would keep all that it read."""
+        for entry in self.manifest["stages"][stage]["files"]:
+            with pq.ParquetFile(self.path / entry["path"]) as file:
+                for group in range(file.num_row_groups):
+                    yield from file.iter_batches(row_groups=[group], columns=columns)
 
     def _dataset(self, stage: str) -> ds.Dataset:
         files = [str(self.path / entry["path"]) for entry in self.manifest["stages"][stage]["files"]]

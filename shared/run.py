@@ -110,7 +110,7 @@ class Run:
         return self._dataset(stage).to_table(columns=columns, filter=keep)
 
     def batches(self, stage: str, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """The stage's rows, in bounded memory: a row group at a time, as Arrow would keep all that it read."""
+        """The stage's rows, in bounded memory: a row group at a time, or else Arrow keeps what it read."""
         for entry in self.manifest["stages"][stage]["files"]:
             with pq.ParquetFile(self.path / entry["path"]) as file:
                 for group in range(file.num_row_groups):

@@ -51,7 +51,6 @@ CHANGES: dict[str, Any] = {
     "times.max_lateness_ms": 2001,
     "times.retention_ms": 3001,
     "limits.payload_bytes": 4001,
-    "limits.image_pixels": 5001,
     "clusters.rule": "components",
     "channels[0].name": "others",
     "channels[0].parameters.unit": "character",
@@ -94,6 +93,7 @@ def test_what_changes_no_result_leaves_the_id(what: str, text: str) -> None:
 
 def test_the_changes_below_cover_every_field() -> None:
     fields = set(contract.flat(to_dict(parse(TEXT)))) - {"name", "channels[0].extractor"}
+    fields -= {"limits.image_pixels"}  # see test_pixels_count_for_pictures_alone
     assert fields == set(CHANGES)
 
 
@@ -141,6 +141,15 @@ def test_unicode_counts_for_text_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     before = contract.contract_id(from_dict(_vectors("hamming")))
     monkeypatch.setattr(unicodedata, "unidata_version", "99.0.0")
     assert contract.contract_id(from_dict(_vectors("hamming"))) == before
+
+
+def test_pixels_count_for_pictures_alone() -> None:
+    def ids(data: dict[str, Any]) -> set[str]:
+        limits = [{"payload_bytes": 9, "image_pixels": pixels} for pixels in (5, 6)]
+        return {contract.contract_id(from_dict(data | {"limits": each})) for each in limits}
+
+    assert len(ids(to_dict(load("photos-small")))) == 2
+    assert len(ids(to_dict(load("text")))) == 1
 
 
 def test_a_contract_survives_json_with_its_id() -> None:

@@ -3,10 +3,11 @@
 import argparse
 import importlib
 import json
+import textwrap
 from dataclasses import asdict
 from pathlib import Path
 
-from bench.report import machine, markdown, rewrite, text
+from bench.report import WIDTH, machine, markdown, rewrite, text
 
 NAMES = ("signatures", "consumer", "backfill")
 
@@ -20,7 +21,9 @@ def main() -> None:
     if unknown := set(chosen.names) - set(NAMES):
         parser.error(f"{', '.join(sorted(unknown))}: no such benchmark; there are {', '.join(NAMES)}")
     where = machine()
-    print("\n".join(f"{name:10} {value}" for name, value in where.items()), end="\n\n")
+    for name, value in where.items():
+        print(textwrap.fill(value, WIDTH, initial_indent=f"{name:11}", subsequent_indent=" " * 11))
+    print()
     found = {}
     for name in chosen.names or NAMES:
         table = importlib.import_module(f"bench.{name}").run()

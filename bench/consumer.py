@@ -45,8 +45,8 @@ def run(items: int = ITEMS) -> Table:
         [
             f"{items:,} texts of {corpus.WORDS} words, {corpus.EDITED:.0%} of them edits of earlier ones; "
             f"preset `text`, micro-batches of {BATCH:,}, {PARTITIONS} partitions.",
-            "Through Kafka every batch is one transaction with its changes and its progress record. The broker "
-            "runs on the same machine.",
+            "Through Kafka every batch is one transaction with its changes and its progress record. The "
+            "broker runs on the same machine.",
             f"The state takes {megabytes:,.0f} MB on disk.",
         ],
         {

@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import platform
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -41,7 +42,8 @@ def text(table: Table) -> str:
     widths = [max(map(len, column)) for column in zip(table.columns, *table.rows, strict=True)]
     lines = [_line(row, widths) for row in (table.columns, ["-" * width for width in widths], *table.rows)]
     assert max(map(len, lines)) <= WIDTH, f"the table {table.title!r} is too wide"
-    return "\n".join([table.title, "", *lines, "", *table.notes, ""])
+    notes = [textwrap.fill(note, WIDTH) for note in table.notes]
+    return "\n".join([table.title, "", *lines, "", *notes, ""])
 
 
 def markdown(table: Table) -> str:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
 from batch import tasks
@@ -136,8 +135,3 @@ def add_up(counts: Sequence[Counts]) -> Counts:
             else:
                 total[name] = total.get(name, 0) + value
     return total
-
-
-def in_schema(schema: pa.Schema, columns: dict[str, Any]) -> pa.Table:
-    """A table of these columns (arrays or numpy), in the schema's order and types."""
-    return pa.table([columns[name] for name in schema.names], schema=schema)

@@ -62,7 +62,7 @@ def command(
         follower = Follower(consumer, _reporter(console), _stalled(console))
         if snapshot_at and snapshot:
             follower.to_fence(read_fence(snapshot_at))
-            consumer.parts.store.checkpoint(snapshot)
+            consumer.store.checkpoint(snapshot)
             console.print(f"copied the state at {consumer.fence().describe()} to {snapshot}")
         if until_fence:
             follower.to_fence(read_fence(until_fence))

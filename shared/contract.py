@@ -20,10 +20,16 @@ def contract(spec: Spec) -> dict[str, Any]:
     return {
         "semantics": SEMANTICS_VERSION,
         "times": asdict(spec.times),
-        "limits": asdict(spec.limits),
+        "limits": _limits(spec),
         "clusters": asdict(spec.clusters),
         "channels": [_channel(channel) for channel in spec.channels],
     }
+
+
+def _limits(spec: Spec) -> dict[str, int]:
+    """Those that can change a result of this kind of payload."""
+    limits = asdict(spec.limits)
+    return limits if spec.kind == "image" else {"payload_bytes": limits["payload_bytes"]}
 
 
 def _channel(channel: Channel) -> dict[str, Any]:

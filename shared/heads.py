@@ -5,15 +5,14 @@ The only assignment in which every item's head is what `decide` says is the answ
 begin from any guess and repeat rounds until nothing changes (DESIGN.md, section 1).
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from shared.similarity import NO_MATCH
+
 Int64s = npt.NDArray[np.int64]
 
-NO_MATCH = -1  # verified: the item does not match this head
 UNKNOWN = -2  # not verified yet
 
 BECOMES_HEAD = -1
@@ -61,15 +60,6 @@ def decide(starts: Int64s, channel: npt.NDArray[np.int8], numerator: Int64s, den
 def priority_key(effective_time: int, version_time: int, item: bytes) -> bytes:
     """An item's priority as bytes that sort as it does: two sign-flipped big-endian int64, then the id."""
     return ((effective_time + 2**63) << 64 | (version_time + 2**63)).to_bytes(16, "big") + item
-
-
-def priority_keys(effective_times: Int64s, version_times: Int64s, items: Sequence[bytes]) -> list[bytes]:
-    """`priority_key` of many items."""
-    times = np.empty((len(items), 2), dtype=">u8")
-    for column, values in enumerate((effective_times, version_times)):
-        times[:, column] = values.astype(np.int64).view(np.uint64) ^ np.uint64(2**63)
-    raw = times.tobytes()
-    return [raw[16 * i : 16 * i + 16] + item for i, item in enumerate(items)]
 
 
 def key_id(key: bytes) -> bytes:

@@ -26,13 +26,15 @@ def buckets(signatures: npt.NDArray[np.uint32], bands: Bands) -> npt.NDArray[np.
     return out
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def draw_bounds(rank: int, first: int, near: int) -> tuple[int, int]:
     """(end, start): the member of this rank draws ranks [0, end) and [start, rank).
 
     start - end earlier members are left out.
     """
     return min(rank, first), max(min(rank, first), rank - near)
+
+
+_draw_bounds = njit(cache=True, nogil=True)(draw_bounds)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -46,14 +48,14 @@ def draw(starts: Int64s, carried: int, first: Int64s, near: Int64s) -> tuple[Int
     pairs = 0
     for g in range(len(starts) - 1):
         for row in range(max(starts[g], carried), starts[g + 1]):
-            end, start = draw_bounds(row - starts[g], first[g], near[g])
+            end, start = _draw_bounds(row - starts[g], first[g], near[g])
             pairs += end + row - starts[g] - start
     later, earlier = np.empty(pairs, dtype=np.int64), np.empty(pairs, dtype=np.int64)
     k = 0
     for g in range(len(starts) - 1):
         base = starts[g]
         for row in range(max(base, carried), starts[g + 1]):
-            end, start = draw_bounds(row - base, first[g], near[g])
+            end, start = _draw_bounds(row - base, first[g], near[g])
             for rank in range(end):
                 later[k], earlier[k], k = row, base + rank, k + 1
             for rank in range(start, row - base):

@@ -12,8 +12,3 @@ RECORD_SCHEMA = pa.schema(
     ]
 )
 """partition int32, offset int64, append_time int64 (ms, -1 unknown), key and value binary or null."""
-
-
-def empty_records() -> pa.Table:
-    """A table of RECORD_SCHEMA without rows."""
-    return RECORD_SCHEMA.empty_table()

@@ -12,7 +12,7 @@ from numba import njit
 from shared.spec import Channel
 
 Int64s = npt.NDArray[np.int64]
-NO_MATCH = -1
+NO_MATCH = -1  # in place of a channel's order: verified, and no channel accepts
 _POPCOUNT = np.bitwise_count(np.arange(256, dtype=np.uint8))
 
 
@@ -20,8 +20,8 @@ _POPCOUNT = np.bitwise_count(np.arange(256, dtype=np.uint8))
 class ChannelFeatures:
     """One channel's features of n items, as both engines store them; null where it has none.
 
-    signatures: binary, `permutations` uint32 little-endian. records: binary, what the match rule
-    needs: jaccard the sorted tokens (uint64 little-endian), hamming the packed bits, agreement b"".
+    Both binary or large binary. signatures: `permutations` uint32 little-endian. records: what the match
+    rule needs: jaccard the sorted tokens (uint64 little-endian), hamming the packed bits, agreement b"".
     """
 
     signatures: pa.Array

@@ -51,7 +51,8 @@ def sketch(spec: Spec, events: pa.Table) -> Sketched:
             has_features[rows] |= np.diff(extraction.offsets) > 0
             features.append(_features(channel, extraction))
     status[(status == "ok") & ~has_features] = "no_features"
-    return Sketched(status, tuple(_scatter(n, rows_seen, features) for features in parts))
+    usable = np.isin(status, INDEXED)  # a channel may have taken what another one could not
+    return Sketched(status, tuple(_scatter(usable, rows_seen, features) for features in parts))
 
 
 def _payloads(
@@ -92,29 +93,33 @@ def _records(channel: Channel, extraction: Extraction, missing: pa.Array) -> pa.
         data = pa.py_buffer(extraction.tokens.astype("<u8", copy=False))
         offsets = pa.py_buffer((extraction.offsets * 8).astype(np.int64))
         records = pa.LargeBinaryArray.from_buffers(pa.large_binary(), n, [None, offsets, data])
-        return pc.if_else(missing, None, records.cast(pa.binary()))
+        return pc.if_else(missing, None, records)
     if channel.match.rule == "hamming":
         assert extraction.bits is not None  # the spec was checked for it
         return _fixed_width(extraction.bits, missing)
-    return pc.if_else(missing, None, pa.array([b""] * n, pa.binary()))
+    return pc.if_else(missing, None, pa.array([b""] * n, pa.large_binary()))
 
 
 def _fixed_width(rows: npt.NDArray[Any], missing: pa.Array) -> pa.Array:
-    """Rows of one width as binary; null where missing."""
+    """Rows of one width as large binary; null where missing."""
     rows = np.ascontiguousarray(rows)
     width = rows.shape[1] * rows.itemsize
-    offsets = pa.py_buffer(np.arange(len(rows) + 1, dtype=np.int32) * np.int32(width))
-    array = pa.BinaryArray.from_buffers(pa.binary(), len(rows), [None, offsets, pa.py_buffer(rows)])
+    offsets = pa.py_buffer(np.arange(len(rows) + 1, dtype=np.int64) * width)
+    array = pa.LargeBinaryArray.from_buffers(
+        pa.large_binary(), len(rows), [None, offsets, pa.py_buffer(rows)]
+    )
     return pc.if_else(missing, None, array)
 
 
-def _scatter(n: int, rows: list[npt.NDArray[np.int64]], parts: list[ChannelFeatures]) -> ChannelFeatures:
-    """Features of all n items from those of the usable ones; null elsewhere."""
-    source = np.full(n, -1, dtype=np.int64)
+def _scatter(
+    usable: npt.NDArray[np.bool_], rows: list[npt.NDArray[np.int64]], parts: list[ChannelFeatures]
+) -> ChannelFeatures:
+    """Features of all items from those that were extracted; null elsewhere and where not usable."""
+    source = np.full(len(usable), -1, dtype=np.int64)
     for start, piece in zip(np.cumsum([0, *map(len, rows)]), rows, strict=False):
         source[piece] = start + np.arange(len(piece))
-    indices = pa.array(source, mask=source < 0)
-    empty = pa.array([], pa.binary())
+    indices = pa.array(source, mask=(source < 0) | ~usable)
+    empty = pa.array([], pa.large_binary())
     signatures = pa.concat_arrays([part.signatures for part in parts] or [empty])
     records = pa.concat_arrays([part.records for part in parts] or [empty])
     return ChannelFeatures(signatures.take(indices), records.take(indices))

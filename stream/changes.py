@@ -33,6 +33,13 @@ class ClusterChange:
     size: int | None = None
     version_time: int | None = None
 
+    def is_said_by(self, published: dict[str, Any] | None, spec: Spec) -> bool:
+        """Whether a record that a reader has seen (its JSON) says the same, whatever its kind."""
+        value = self.value(spec)
+        if value is None or published is None:
+            return False
+        return bool(published == orjson.loads(value) | {"kind": published["kind"]})
+
     def value(self, spec: Spec) -> bytes | None:
         """The record's value as JSON; a tombstone where there is no head."""
         if self.head is None or self.match is None:

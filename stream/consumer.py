@@ -12,7 +12,7 @@ behind (a first start, a bootstrap, a lost topic) is answered by publishing the 
 tombstones for ids that are no longer in it. An unknown result of a commit ends the process.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from shared.contract import contract, contract_id, require_equal
 from shared.errors import SourceError, TransientError
@@ -41,11 +42,20 @@ from stream.microbatch import Outcome, apply
 from stream.stores.protocol import Store
 
 SNAPSHOT_CHUNK = 5_000  # changes a transaction
+BATCH_BYTES = 32 * 2**20  # of values a micro-batch: bounds its memory whatever the records are
 
 
-@dataclass(frozen=True)
-class Parts:
-    """What a consumer works with. `open_output(address)` opens a reader of one of its own topics."""
+class PayloadsAway(TransientError):
+    """Payloads cannot be had now. Nothing has happened: `step` may be called again."""
+
+
+@dataclass
+class Consumer:
+    """Call `recover` once, then `step` as often as wanted.
+
+    `open_output(address)` opens a reader of one of its own topics. After PayloadsAway, `step` may be called
+    again. After any other exception the consumer is spent: make another, and let it recover.
+    """
 
     spec: Spec
     reader: LogReader
@@ -54,116 +64,125 @@ class Parts:
     topics: OutputTopics
     open_output: Callable[[str], LogReader]
     batch_size: int
-
-
-@dataclass
-class Consumer:
-    """Call `recover` once, then `step` as often as wanted.
-
-    After TransientError, `step` may be called again. After any other exception it is spent.
-    """
-
-    parts: Parts
-    positions: dict[int, int] = field(default_factory=dict)  # of the state
+    positions: dict[int, int] = field(default_factory=dict)  # where the state stands
 
     def recover(self) -> str:
         """Take over from an earlier consumer; returns what was done, in words."""
-        parts = self.parts
-        claim(parts.store, parts.spec, parts.reader.identity)
-        parts.writer.start()
-        self.positions = dict.fromkeys(parts.reader.partitions, 0) | stored_offsets(parts.store)
-        parts.reader.seek(self.positions)
+        self._read_progress()  # refuses another contract's topic before anything is stamped or anybody fenced
+        claim(self.store, self.spec, self.reader.identity, self.reader.partitions)
+        self.writer.start()
+        self.positions = dict.fromkeys(self.reader.partitions, 0) | stored_offsets(self.store)
+        self.reader.seek(self.positions)
         progress = self._read_progress()
         if progress is None or any(progress.get(p, 0) < offset for p, offset in self.positions.items()):
             published = self._publish_all()
             return f"published the whole clustering ({published} records)" if published else "started"
         replayed = 0
-        while (step := self._apply(progress, timeout=10.0)) is not None:
-            parts.store.write(step.state.changes)
-            replayed += step.counts["records"]
+        while (applied := self._apply(progress, timeout=10.0)) is not None:
+            outcome, positions = applied
+            self.store.write(outcome.state.changes)
+            self.positions = positions
+            replayed += outcome.counts["records"]
         if any(self.positions[p] < offset for p, offset in progress.items()):
             raise SourceError(
                 f"the progress record says {progress} but the items topic gives no records past "
                 f"{self.positions}; was it emptied? Start with a new state and a new --output topic"
             )
-        return f"replayed {replayed} records without output" if replayed else "went on where it was"
+        if not replayed:
+            return "went on where it was"
+        # What is behind a URI may be gone since the output was sent; then the state says something else.
+        corrected = self._publish_all() if self.spec.kind == "image" else 0
+        done = f"replayed {replayed} records without output"
+        return f"{done}, then corrected {corrected} clusters" if corrected else done
 
     def step(self, limits: Mapping[int, int] | None = None, timeout: float = 0.5) -> Outcome | None:
         """One micro-batch, through all three steps; None if there is none.
 
         limits: {partition: offset} not to go past; the state then ends exactly there.
         """
-        outcome = self._apply(limits, timeout)
-        if outcome is not None:
-            parts = self.parts
-            messages = change_messages(parts.spec, parts.topics, outcome.changes)
-            messages += dead_messages(parts.spec, parts.topics, outcome.dead)
-            messages.append(progress_message(parts.spec, parts.topics, self.fence()))
-            parts.writer.commit(messages, self.positions)
-            parts.store.write(outcome.state.changes)
+        applied = self._apply(limits, timeout)
+        if applied is None:
+            return None
+        outcome, positions = applied
+        messages = change_messages(self.spec, self.topics, outcome.changes)
+        messages += dead_messages(self.spec, self.topics, outcome.dead)
+        messages.append(progress_message(self.spec, self.topics, self.reader.identity.fence(positions)))
+        self.writer.commit(messages, positions)
+        self.store.write(outcome.state.changes)
+        self.positions = positions
         return outcome
 
     def fence(self) -> Fence:
         """Where the state stands."""
-        return self.parts.reader.identity.fence(self.positions)
+        return self.reader.identity.fence(self.positions)
 
-    def _apply(self, limits: Mapping[int, int] | None, timeout: float) -> Outcome | None:
-        """Poll and apply, no further than `limits`; moves `positions`. None: nothing came."""
-        parts, reader = self.parts, self.parts.reader
+    def _apply(
+        self, limits: Mapping[int, int] | None, timeout: float
+    ) -> tuple[Outcome, dict[int, int]] | None:
+        """Poll and apply, no further than `limits`: (outcome, the positions after it). None: nothing came."""
         only = None if limits is None else [p for p, at in self.positions.items() if at < limits.get(p, 0)]
         if only is not None and not only:
             return None
-        records = reader.poll(parts.batch_size, timeout, only)
-        positions = reader.positions()
+        records = self.reader.poll(self.batch_size, timeout, only)
+        records, positions = _within_bytes(records, self.reader.positions())
         if limits is not None:
             records, positions = _cut(records, positions, limits, only or [])
-            reader.seek(positions)
+        self.reader.seek(positions)
         if positions == self.positions:
             return None
         try:
-            outcome = apply(parts.spec, parts.store, records, positions)
-        except TransientError:
-            reader.seek(self.positions)  # nothing has happened: the next call polls the same records
-            raise
-        self.positions = positions
-        return outcome
+            return apply(self.spec, self.store, records, positions), positions
+        except TransientError as error:
+            self.reader.seek(self.positions)
+            raise PayloadsAway(str(error)) from error
 
     def _read_progress(self) -> dict[int, int] | None:
-        reader = self.parts.open_output(self.parts.topics.progress)
+        reader = self.open_output(self.topics.progress)
         try:
-            return read_progress(self.parts.spec, reader, self.parts.reader.identity.topic_id)
+            return read_progress(self.spec, reader, self.reader.identity)
         finally:
             reader.close()
 
     def _publish_all(self) -> int:
-        """Make the topic say what the state says. The progress record goes last, so a crash repeats it."""
-        parts = self.parts
-        reader = parts.open_output(parts.topics.clusters)
+        """Make the topic say what the state says, by what it says now; the records sent.
+
+        The progress record goes last, so that a crash repeats this.
+        """
+        reader = self.open_output(self.topics.clusters)
         try:
-            published = read_clusters(reader, parts.spec)
+            published = read_clusters(reader, self.spec)
         finally:
             reader.close()
         count = 0
-        for chunk in _chunks(snapshot(parts.spec, parts.store)):
-            for change in chunk:
-                published.pop(change.id.decode(), None)
-            parts.writer.commit(change_messages(parts.spec, parts.topics, chunk), self.positions)
-            count += len(chunk)
+        for chunk in _chunks(snapshot(self.spec, self.store)):
+            said = [published.pop(change.id.decode(), None) for change in chunk]
+            news = [c for c, before in zip(chunk, said, strict=True) if not c.is_said_by(before, self.spec)]
+            if news:
+                self.writer.commit(change_messages(self.spec, self.topics, news), self.positions)
+            count += len(news)
         for chunk in _chunks(iter(tombstones(list(published)))):
-            parts.writer.commit(change_messages(parts.spec, parts.topics, chunk), self.positions)
+            self.writer.commit(change_messages(self.spec, self.topics, chunk), self.positions)
             count += len(chunk)
-        parts.writer.commit([progress_message(parts.spec, parts.topics, self.fence())], self.positions)
+        self.writer.commit([progress_message(self.spec, self.topics, self.fence())], self.positions)
         return count
 
 
-def claim(store: Store, spec: Spec, source: LogIdentity) -> None:
-    """Stamp a new state with its contract and source; refuse one that has others."""
+def claim(store: Store, spec: Spec, source: LogIdentity, partitions: Iterable[int]) -> None:
+    """Stamp a new state with its contract, source and where it stands; refuse one that has others."""
     mine: dict[str, Any] = {"id": contract_id(spec), "contract": contract(spec), "spec": to_dict(spec)}
     log = {"cluster": source.cluster, "topic": source.topic_id}
     known, known_log = store.get_many("meta", [state.META_CONTRACT, state.META_SOURCE])
     if known is None or known_log is None:
-        stamp = {state.META_CONTRACT: orjson.dumps(mine), state.META_SOURCE: orjson.dumps(log)}
-        store.write({"meta": stamp})
+        start = {str(partition): 0 for partition in partitions}
+        store.write(
+            {
+                "meta": {
+                    state.META_CONTRACT: orjson.dumps(mine),
+                    state.META_SOURCE: orjson.dumps(log),
+                    state.META_OFFSETS: orjson.dumps(start),
+                }
+            }
+        )
         return
     theirs = orjson.loads(known)
     require_equal(
@@ -180,6 +199,15 @@ def stored_offsets(store: Store) -> dict[int, int]:
     """{partition: next offset} that the state stands at; empty for a new one."""
     (value,) = store.get_many("meta", [state.META_OFFSETS])
     return {int(partition): offset for partition, offset in orjson.loads(value or b"{}").items()}
+
+
+def _within_bytes(records: pa.Table, positions: dict[int, int]) -> tuple[pa.Table, dict[int, int]]:
+    """The first of these records, one at least, of BATCH_BYTES at most, and the positions after them."""
+    sizes = np.cumsum(pc.fill_null(pc.binary_length(records.column("value")), 0).to_numpy())
+    keep = max(1, int(np.searchsorted(sizes, BATCH_BYTES, side="right")))
+    left = records.slice(keep)
+    ends = zip(left.column("partition").to_pylist(), left.column("offset").to_pylist(), strict=True)
+    return records.slice(0, keep), positions | dict(reversed(list(ends)))  # of each partition the first left
 
 
 def _cut(

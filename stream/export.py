@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from stream import state
 from stream.postings import Bucket, bucket_of
 from stream.stores.protocol import Store
 
-CHUNK = 10_000  # items at a time
+CHUNK_BYTES = 16 * 2**20
 HOT_BUCKETS = 20
 
 Rows = list[dict[str, Any]]
@@ -54,8 +53,8 @@ def export(store: Store, output: Path, fence: Fence | None = None, lake: Path | 
             f"the state stands at {at.describe()} and not at the fence asked for, {fence.describe()}; "
             f"consume with --until-fence, or take a snapshot with --snapshot-at"
         )
-    if (output / run.MANIFEST).exists():
-        raise SourceError(f"{output} holds a finished run already; name another folder")
+    if output.exists() and any(output.iterdir()):
+        raise SourceError(f"{output} is not empty; name a new folder, or remove it")
     stages, seconds = {}, {}
     for stage, family, rows in (
         (run.ITEMS, "items", _items),
@@ -121,10 +120,16 @@ def bucket_counts(store: Store, spec: Spec) -> dict[str, Any]:
 def _tables(
     store: Store, family: str, schema: pa.Schema, rows: Callable[[str, bytes], Rows]
 ) -> Iterator[pa.Table]:
-    entries = store.scan(family)
-    while chunk := list(islice(entries, CHUNK)):
-        found = [{"shard": key[0]} | row for key, value in chunk for row in rows(key[1:].decode(), value)]
-        yield pa.Table.from_pylist(found, schema=schema)
+    """The family's rows, CHUNK_BYTES of stored values at a time."""
+    found: Rows = []
+    size = 0
+    for key, value in store.scan(family):
+        found += [{"shard": key[0]} | row for row in rows(key[1:].decode(), value)]
+        size += len(value)
+        if size >= CHUNK_BYTES:
+            yield pa.Table.from_pylist(found, schema=schema)
+            found, size = [], 0
+    yield pa.Table.from_pylist(found, schema=schema)
 
 
 def _items(name: str, value: bytes) -> Rows:

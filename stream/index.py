@@ -57,6 +57,8 @@ class Index:
     def remove(self, keys: Sequence[bytes]) -> set[bytes]:
         """Take these items (priority keys) out. The remaining items whose edges changed."""
         affected: set[bytes] = set()
+        # From the end: what goes from among a bucket's first concerns all behind it, so let few be there.
+        keys = sorted(keys, reverse=True)
         for key, buckets in zip(keys, self._open_all(keys), strict=True):
             for bucket in buckets:
                 first, near = self._draws[bucket.channel]
@@ -72,6 +74,8 @@ class Index:
 
     def insert(self, entries: Sequence[Entry]) -> set[bytes]:
         """Put these items in; none of them may be there. The items whose edges changed, and the new."""
+        # In priority order, and so into each bucket: then only the first few can stand before all others.
+        entries = sorted(entries, key=lambda entry: entry.key)
         keys = [entry.key for entry in entries]
         for entry, item in zip(entries, self.item_keys(keys), strict=True):
             self.state.put("features", item, pack_pieces(entry.pieces))
@@ -159,7 +163,7 @@ class Index:
             for bucket in buckets:
                 if len(bucket) > 1:
                     rank = bucket.rank(key)
-                    end, start = lsh.draw_bounds.py_func(rank, *self._draws[bucket.channel])
+                    end, start = lsh.draw_bounds(rank, *self._draws[bucket.channel])
                     if start == end:
                         found.update(bucket.members(0, rank))
                     else:
@@ -210,7 +214,7 @@ class Index:
     def _channel_features(self, keys: Sequence[bytes]) -> list[ChannelFeatures]:
         columns = list(zip(*self._pieces(keys), strict=True))
         return [
-            ChannelFeatures(pa.array(columns[2 * c], pa.binary()), pa.array(columns[2 * c + 1], pa.binary()))
+            ChannelFeatures(*(pa.array(columns[2 * c + i], pa.large_binary()) for i in range(2)))
             for c in range(len(self.spec.channels))
         ]
 
@@ -243,7 +247,7 @@ class Index:
         items: list[int] = []
         single: list[bool] = []
         for channel, rows, values in self._bucket_values(keys):
-            order = values.argsort(axis=0)
+            order = values.argsort(axis=0, kind="stable")
             in_order = np.take_along_axis(values, order, axis=0)
             differs = np.ones((len(rows) + 1, values.shape[1]), np.bool_)
             differs[1:-1] = in_order[1:] != in_order[:-1]

@@ -192,8 +192,7 @@ def _plan(
         now = Item(**rows[i], status=sketched.status[place])
         work.rows[item] = now
         _replace(work, item[1:], was, now, pieces[place])
-    # A winner whose record stays the same may still have another priority: its first append is what it was,
-    # so its times are too. What is left are ids without any event that counts.
+    # A winner whose record is the same has the same times. What is left are ids without an event that counts.
     work.gone = touched.keys() - set(keys)
     for item in work.gone:
         if was := old[item]:

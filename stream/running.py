@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shared.errors import CrossfadeError, SourceError, TransientError
+from shared.errors import CrossfadeError, SourceError
 from shared.fence import Fence
 from shared.spec import Spec
 from stream.clusters_topic import OutputTopics
-from stream.consumer import Consumer, Parts
+from stream.consumer import Consumer, PayloadsAway
 from stream.logs.checks import check_reachable
 from stream.logs.open import (
     append_times_are_the_brokers,
@@ -35,6 +35,10 @@ def open_consumer(
     """A consumer of `topic`, not yet recovered. Creates the output topics; closes everything at the end."""
     topics = OutputTopics(output)
     check_same_kind(topic, [output])
+    if topic in (topics.clusters, topics.progress, topics.dead):
+        raise CrossfadeError(
+            f"{topic} is one of the consumer's own output topics; name the items topic with --topic"
+        )
     with contextlib.ExitStack() as stack:
         reader = open_reader(topic, settings)
         stack.callback(reader.close)
@@ -52,8 +56,7 @@ def open_consumer(
         )
         stack.callback(writer.close)
         size = batch_size or (IMAGE_BATCH_SIZE if spec.kind == "image" else BATCH_SIZE)
-        parts = Parts(spec, reader, writer, store, topics, lambda name: open_reader(name, settings), size)
-        yield Consumer(parts)
+        yield Consumer(spec, reader, writer, store, topics, lambda name: open_reader(name, settings), size)
 
 
 @dataclass
@@ -62,17 +65,17 @@ class Follower:
 
     consumer: Consumer
     report: Callable[[dict[str, int], int], None] = lambda totals, lag: None
-    stalled: Callable[[TransientError, float], None] = lambda error, seconds: None
+    stalled: Callable[[PayloadsAway, float], None] = lambda error, seconds: None
     totals: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_TOTALS, 0))
 
     def to_end(self) -> None:
         """Until the log's end as it is now."""
-        reader = self.consumer.parts.reader
+        reader = self.consumer.reader
         self.to_fence(reader.identity.fence(reader.end_offsets()))
 
     def to_fence(self, fence: Fence) -> None:
-        """Until every partition stands exactly there. TransientError where payloads cannot be had now."""
-        reader, positions = self.consumer.parts.reader, fence.positions()
+        """Until every partition stands exactly there. PayloadsAway where payloads cannot be had now."""
+        reader, positions = self.consumer.reader, fence.positions()
         if (fence.cluster, fence.topic) != (reader.identity.cluster, reader.identity.topic_id):
             raise SourceError(
                 f"the fence is of {fence.describe()}, and {reader.identity.name} is topic "
@@ -95,7 +98,7 @@ class Follower:
             try:
                 self._step(None)
                 seconds = FIRST_WAIT
-            except TransientError as error:
+            except PayloadsAway as error:
                 self.stalled(error, seconds)
                 time.sleep(seconds)
                 seconds = min(2 * seconds, LONGEST_WAIT)
@@ -107,6 +110,6 @@ class Follower:
                 self.totals[name] += count
             self.totals["changes"] += len(outcome.changes)
         # Asked even when nothing came: a broker that is away answers a poll with nothing, this with an error.
-        ends = self.consumer.parts.reader.end_offsets()
+        ends = self.consumer.reader.end_offsets()
         lag = sum(max(0, end - self.consumer.positions.get(p, 0)) for p, end in ends.items())
         self.report(self.totals, lag)

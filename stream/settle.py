@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from shared.heads import BECOMES_HEAD, NO_MATCH, UNDECIDED, UNKNOWN, Int64s, decide
+from shared.heads import BECOMES_HEAD, UNDECIDED, UNKNOWN, Int64s, decide
+from shared.similarity import NO_MATCH
 from stream.index import Index, Pair
 from stream.state import NO_CHANNEL, Match, pack_matches, unpack_matches
 

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 from kafka import KafkaConsumer, TopicPartition
 
-from shared.errors import CrossfadeError, TransientError
+from shared.errors import CrossfadeError, SourceError, TransientError
 from shared.records import RECORD_SCHEMA
 from stream.logs.checks import STALL_SECONDS, check_partitions, check_reachable
 from stream.logs.kafka_client import connecting, connection, describe_topic, kafka_errors
@@ -43,6 +43,7 @@ class KafkaReader:
                 # After a change of partitions, a fetch that waits for records holds up the next one.
                 fetch_max_wait_ms=100,
                 metrics_enabled=False,
+                metadata_max_age_ms=60_000,
             )
         with self._errors():
             starts = self._consumer.beginning_offsets(self._all)
@@ -51,6 +52,12 @@ class KafkaReader:
     def end_offsets(self) -> dict[int, int]:
         with self._errors():
             ends = self._consumer.end_offsets(self._all)
+            partitions = self._consumer.partitions_for_topic(self.identity.name) or set()
+        if len(partitions) > len(self.partitions):  # known from metadata, which are a minute old at most
+            raise SourceError(
+                f"the topic {self.identity.name} grew from {len(self.partitions)} partitions to "
+                f"{len(partitions)}; start again to read them all"
+            )
         return {place.partition: ends[place] for place in self._all}
 
     def seek(self, positions: Mapping[int, int]) -> None:

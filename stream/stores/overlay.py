@@ -1,6 +1,7 @@
 """A micro-batch's changes over a store: read through, written at once by whoever commits."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from heapq import merge
 from itertools import takewhile
 
 from sortedcontainers import SortedDict
@@ -39,13 +40,10 @@ class Overlay:
         self.changes[family].update(entries)
 
     def with_prefix(self, family: str, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """(key, value) of every key of a scanned family with this prefix; in no order."""
+        """(key, value) of every key of a scanned family with this prefix, in key order."""
         changed = self.changes[family]
         assert isinstance(changed, SortedDict)
-        for key, value in self._store.scan(family, prefix):
-            if not key.startswith(prefix):
-                break
-            if key not in changed:
-                yield key, value
+        stored = takewhile(lambda entry: entry[0].startswith(prefix), self._store.scan(family, prefix))
         keys = takewhile(lambda key: key.startswith(prefix), changed.irange(prefix))
-        yield from [(key, changed[key]) for key in keys if changed[key] is not None]
+        kept = (entry for entry in stored if entry[0] not in changed)
+        yield from merge(kept, ((key, changed[key]) for key in keys if changed[key] is not None))

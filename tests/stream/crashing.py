@@ -49,9 +49,9 @@ def main(plan: dict[str, Any]) -> None:
     with open_consumer(
         spec, plan["topic"], Path(plan["state"]), plan["output"], settings, plan["batch_size"]
     ) as consumer:
-        steps.around(consumer.parts.writer, "start")
-        steps.around(consumer.parts.writer, "commit")
-        steps.around(consumer.parts.store, "write")
+        steps.around(consumer.writer, "start")
+        steps.around(consumer.writer, "commit")
+        steps.around(consumer.store, "write")
         consumer.recover()
         Follower(consumer).to_end()
     Path(plan["state"] + ".step").write_text(f"end {steps.count}")

@@ -1,26 +1,33 @@
 """The consumer on every kind of log: it ends as the oracle says, and starts again wherever it was killed."""
 
+import hashlib
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
+from PIL import Image
 
 from shared.contract import contract_id
-from shared.errors import ContractError, SourceError, TransientError
+from shared.errors import ContractError, CrossfadeError, SourceError, TransientError
 from shared.sketch import Sketched
-from shared.spec import Spec, from_dict
+from shared.source_events import event_value
+from shared.spec import Spec, from_dict, load, to_dict
+from stream import consumer as consumer_module
 from stream import microbatch
 from stream import running as running_module
 from stream.clusters_topic import OutputTopics, read_clusters
 from stream.consumer import Consumer
 from stream.export import export, state_fence
+from stream.logs.kafka_client import admin
 from stream.logs.open import open_reader, open_writer
 from stream.logs.settings import KafkaSettings
 from stream.running import Follower, open_consumer
@@ -165,7 +172,7 @@ def test_a_snapshot_at_a_fence_is_the_state_of_that_fence(logs: Logs, tmp_path: 
         running.recover()
         follower = Follower(running)
         follower.to_fence(fence)
-        running.parts.store.checkpoint(tmp_path / "copy")
+        running.store.checkpoint(tmp_path / "copy")
         follower.to_end()
     expected = expect(history.spec, [r for r in records if r[1] < dict(fence.offsets)[r[0]]])
     store = open_store(tmp_path / "copy", create=False)
@@ -285,9 +292,116 @@ def test_fences_that_cannot_be_reached_are_refused(tmp_path: Path) -> None:
         ):
             with pytest.raises(SourceError, match=why):
                 follower.to_fence(fence)
-        store = running.parts.store
+        store = running.store
         with pytest.raises(SourceError, match=r"the state stands at .* not at the fence"):
             export(store, tmp_path / "run", replace(here, offsets=((0, 0), (1, 0))))
         export(store, tmp_path / "run", here)
-        with pytest.raises(SourceError, match="holds a finished run already"):
+        with pytest.raises(SourceError, match="is not empty"):
             export(store, tmp_path / "run", here)
+
+
+def test_a_commit_that_failed_for_now_ends_the_consumer_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs = Logs("memory", KafkaSettings(), tmp_path)
+    history = a_history(190)
+    topic, expected = publish(logs, history)
+    with consumer(logs, history.spec, topic, tmp_path / "state") as running:
+        running.recover()
+        running.step()
+        with monkeypatch.context() as patch, pytest.raises(TransientError, match="no answer"):
+            patch.setattr(running.writer, "commit", no_answer)
+            Follower(running).for_ever()
+    with consumer(logs, history.spec, topic, tmp_path / "state") as running:
+        running.recover()
+        Follower(running).to_end()
+    check(logs, history, expected, tmp_path / "state")
+
+
+def no_answer(*_: object) -> None:
+    raise TransientError("no answer; nothing was committed")
+
+
+def test_large_records_make_small_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    logs = Logs("memory", KafkaSettings(), tmp_path)
+    history = a_history(210)
+    topic, expected = publish(logs, history)
+    monkeypatch.setattr(consumer_module, "BATCH_BYTES", 250)
+    with consumer(logs, history.spec, topic, tmp_path / "state", batch_size=1000) as running:
+        running.recover()
+        sizes = []
+        while (outcome := running.step(timeout=0.01)) is not None:
+            sizes.append(outcome.counts["records"])
+    assert sum(sizes) == len(history.records) and max(sizes) <= 8 < len(history.records)
+    check(logs, history, expected, tmp_path / "state")
+
+
+def test_replayed_pictures_that_are_gone_are_corrected(tmp_path: Path) -> None:
+    """The output was sent, the state was lost, and meanwhile a picture went away."""
+    logs = Logs("memory", KafkaSettings(), tmp_path)
+    picture = tmp_path / "a.png"
+    Image.fromarray(np.random.default_rng(1).integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(picture)
+    payload = {"uri": str(picture), "sha256": hashlib.sha256(picture.read_bytes()).hexdigest()}
+    topic = logs.topic("items")
+    writer = open_writer(topic, logs.settings)
+    writer.append(topic, [(b"k", event_value(item, "upsert", 1, payload)) for item in ("a", "b")])
+    spec = to_dict(load("photos-small"))
+    with consumer(logs, spec, topic, tmp_path / "first") as running:
+        running.recover()
+        Follower(running).to_end()
+    assert heads_told(logs) == {"a": "a", "b": "a"}
+    picture.unlink()
+    with consumer(logs, spec, topic, tmp_path / "second") as running:
+        assert running.recover() == "replayed 2 records without output, then corrected 2 clusters"
+    assert heads_told(logs) == {}
+
+
+def heads_told(logs: Logs) -> dict[str, str]:
+    reader = open_reader(logs.address("clusters"), logs.settings)
+    return {item: cluster["head"] for item, cluster in read_clusters(reader).items()}
+
+
+def test_topics_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
+    logs = Logs("memory", KafkaSettings(), tmp_path)
+    history = a_history(230)
+    topic, _ = publish(logs, history)
+    other, _ = publish(logs, history, "others")
+    with consumer(logs, history.spec, topic, tmp_path / "state") as running:
+        running.recover()
+        Follower(running).to_end()
+    with (
+        consumer(logs, history.spec, other, tmp_path / "other") as running,
+        pytest.raises(SourceError, match="belongs to topic"),
+    ):
+        running.recover()
+    topics = OutputTopics(logs.address("clusters"))
+    for own in (topics.clusters, topics.progress, topics.dead):
+        with (
+            pytest.raises(CrossfadeError, match="own output topics"),
+            consumer(logs, history.spec, own, tmp_path / "own"),
+        ):
+            pass
+
+
+def test_the_state_of_an_empty_topic_stands_at_its_start(tmp_path: Path) -> None:
+    logs = Logs("memory", KafkaSettings(), tmp_path)
+    topic = logs.topic("items")
+    with consumer(logs, a_history().spec, topic, tmp_path / "state") as running:
+        running.recover()
+        Follower(running).to_end()
+        assert state_fence(running.store) == running.fence() == running.reader.identity.fence({0: 0, 1: 0})
+
+
+@pytest.mark.kafka
+def test_a_topic_that_grew_is_noticed(kafka_logs: Logs, tmp_path: Path) -> None:
+    topic = kafka_logs.topic("items")
+    with consumer(kafka_logs, a_history().spec, topic, tmp_path / "state") as running:
+        running.recover()
+        with admin(kafka_logs.settings, "add a partition") as client:
+            client.create_partitions({topic: 3})
+        deadline = time.monotonic() + 20
+        while len(running.reader._consumer.partitions_for_topic(topic)) < 3:  # type: ignore[attr-defined]
+            running.reader._consumer.topics()  # type: ignore[attr-defined]  # metadata now, not in a minute
+            assert time.monotonic() < deadline
+        with pytest.raises(SourceError, match="grew from 2 partitions to 3"):
+            Follower(running).for_ever()

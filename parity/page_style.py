@@ -45,7 +45,7 @@ td { font-variant-numeric: tabular-nums; }
 section { border-top: 1px solid var(--line); padding: 26px 0 30px; }
 section header { display: flex; flex-wrap: wrap; align-items: baseline; gap: 2px 14px; margin-bottom: 14px; }
 section header span { color: var(--quiet); font-size: 13px; }
-.members { display: grid; grid-template-columns: repeat(auto-fill, minmax(138px, 1fr)); gap: 16px 14px; }
+.members { display: grid; grid-template-columns: repeat(auto-fill, minmax(124px, 1fr)); gap: 16px 14px; }
 figure { margin: 0; min-width: 0; }
 .picture { position: relative; aspect-ratio: 1; border-radius: 6px; overflow: hidden; background: var(--card);
   border: 1px solid var(--line); display: flex; align-items: center; justify-content: center; }
@@ -61,7 +61,7 @@ footer { color: var(--quiet); font-size: 13px; border-top: 1px solid var(--line)
 @media (max-width: 560px) {
   main { padding: 32px 16px 64px; } h1 { font-size: 30px; }
   dl.facts { grid-template-columns: 1fr; gap: 0; } dl.facts dd { margin-bottom: 8px; }
-  .members { grid-template-columns: repeat(auto-fill, minmax(132px, 1fr)); }
+  .members { grid-template-columns: repeat(auto-fill, minmax(124px, 1fr)); }
   th, td { padding-left: 14px; }
 }
 @media print { body { background: #fff; } section { break-inside: avoid; } }

@@ -127,6 +127,6 @@ def summary(counts: dict[str, Counts]) -> dict[str, Any]:
         "decider": decided["decider"],
         "rounds": decided["rounds"],
         "head_checks": decided["head_checks"],
-        "clusters": decided["clusters"],
-        "members": decided["members"],
+        "clusters_of_several": decided["clusters"],
+        "members_of_several": decided["members"],
     }

@@ -23,7 +23,7 @@ from stream.stores.protocol import Store
 CHUNK_BYTES = 16 * 2**20
 HOT_BUCKETS = 20
 
-Rows = list[dict[str, Any]]
+Row = tuple[Any, ...]  # in the order of the stage's schema, the shard first
 
 
 def state_spec(store: Store) -> Spec:
@@ -118,54 +118,56 @@ def bucket_counts(store: Store, spec: Spec) -> dict[str, Any]:
 
 
 def _tables(
-    store: Store, family: str, schema: pa.Schema, rows: Callable[[str, bytes], Rows]
+    store: Store, family: str, schema: pa.Schema, rows: Callable[[str, bytes], Iterator[Row]]
 ) -> Iterator[pa.Table]:
     """The family's rows, CHUNK_BYTES of stored values at a time."""
-    found: Rows = []
+    found: list[Row] = []
     size = 0
     for key, value in store.scan(family):
-        found += [{"shard": key[0]} | row for row in rows(key[1:].decode(), value)]
+        found += [(key[0], *row) for row in rows(key[1:].decode(), value)]
         size += len(value)
         if size >= CHUNK_BYTES:
-            yield pa.Table.from_pylist(found, schema=schema)
+            yield _table(found, schema)
             found, size = [], 0
-    yield pa.Table.from_pylist(found, schema=schema)
+    yield _table(found, schema)
 
 
-def _items(name: str, value: bytes) -> Rows:
-    return [{"id": name} | vars(state.unpack_item(value))]
+def _table(rows: list[Row], schema: pa.Schema) -> pa.Table:
+    columns = zip(*rows, strict=True) if rows else ((),) * len(schema)
+    return pa.table([pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
 
 
-def _signatures(spec: Spec) -> Callable[[str, bytes], Rows]:
-    return lambda name, value: [
-        {"id": name, "channel": channel.name, "signature": piece}
-        for channel, piece in zip(spec.channels, state.unpack_pieces(value)[::2], strict=True)
-        if piece is not None
-    ]
+def _items(name: str, value: bytes) -> Iterator[Row]:
+    row = vars(state.unpack_item(value))
+    yield (name, *(row[column] for column in run.ITEMS.schema.names[2:]))
 
 
-def _verification(spec: Spec) -> Callable[[str, bytes], Rows]:
-    return lambda name, value: [
-        {"id": name, "channel": channel.name, "record": piece}
-        for channel, piece in zip(spec.channels, state.unpack_pieces(value)[1::2], strict=True)
-        if piece is not None
-    ]
+def _signatures(spec: Spec) -> Callable[[str, bytes], Iterator[Row]]:
+    return lambda name, value: _pieces(spec, name, state.unpack_pieces(value)[::2])
 
 
-def _edges(spec: Spec) -> Callable[[str, bytes], Rows]:
-    return lambda name, value: [
-        {"earlier": key_id(match.other).decode(), "later": name} | _strength(spec, match)
-        for match in state.unpack_matches(value)
-    ]
+def _verification(spec: Spec) -> Callable[[str, bytes], Iterator[Row]]:
+    return lambda name, value: _pieces(spec, name, state.unpack_pieces(value)[1::2])
 
 
-def _clusters(spec: Spec) -> Callable[[str, bytes], Rows]:
-    return lambda name, value: [
-        {"id": name, "head": key_id(match.other).decode()} | _strength(spec, match)
-        for match in state.unpack_matches(value)
-    ]
+def _pieces(spec: Spec, name: str, pieces: list[bytes | None]) -> Iterator[Row]:
+    for channel, piece in zip(spec.channels, pieces, strict=True):
+        if piece is not None:
+            yield name, channel.name, piece
 
 
-def _strength(spec: Spec, match: state.Match) -> dict[str, Any]:
+def _edges(spec: Spec) -> Callable[[str, bytes], Iterator[Row]]:
+    return lambda name, value: (
+        (key_id(match.other).decode(), name, *_strength(spec, match)) for match in state.unpack_matches(value)
+    )
+
+
+def _clusters(spec: Spec) -> Callable[[str, bytes], Iterator[Row]]:
+    return lambda name, value: (
+        (name, key_id(match.other).decode(), *_strength(spec, match)) for match in state.unpack_matches(value)
+    )
+
+
+def _strength(spec: Spec, match: state.Match) -> tuple[str, int, int]:
     channel = "" if match.channel == state.NO_CHANNEL else spec.channels[match.channel].name
-    return {"channel": channel, "numerator": match.numerator, "denominator": match.denominator}
+    return channel, match.numerator, match.denominator

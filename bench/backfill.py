@@ -53,8 +53,8 @@ def _table(documents: int, manifest: dict[str, Any], seconds: dict[str, float]) 
         [
             f"{documents:,} texts of {corpus.WORDS} words, {corpus.EDITED:.0%} of them edits of earlier "
             f"ones; preset `text`, from a lake; Spark on {os.cpu_count()} local cores.",
-            f"{counts['edges']:,} edges, {counts['clusters_of_several']:,} clusters of two or more. The stream's run of "
-            "the same log is equal in every row (diff says parity, asserted).",
+            f"{counts['edges']:,} edges, {counts['clusters_of_several']:,} clusters of two or more. The "
+            "stream's run of the same log is equal in every row (diff says parity, asserted).",
             "Commands are started as a user starts them, with a file log: the start of Python, and of Spark "
             "(stage spark), is in them.",
         ],

@@ -8,6 +8,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
+from shared import uris
 from shared.errors import CrossfadeError
 
 ROOT = Path(__file__).parent.parent
@@ -36,6 +37,8 @@ def start(master: str | None = None, settings: dict[str, str] | None = None) -> 
         builder = builder.master(master)
     options = {
         "spark.executorEnv.PYTHONPATH": path,
+        # The consumer's answers and those of every worker are one only if they read the same URIs.
+        f"spark.executorEnv.{uris.VARIABLE}": ",".join(sorted(uris.enabled_schemes())),
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.execution.arrow.maxRecordsPerBatch": str(ARROW_ROWS),
         # Partitions are numbered by us (files are aligned by them), so nothing may merge or split them.

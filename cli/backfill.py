@@ -48,7 +48,9 @@ def command(
     from batch.inputs import open_input
     from batch.job import Settings
     from shared.spec import load
+    from shared.uris import check_schemes
 
+    check_schemes()
     spec = load(spec_name)
     source = open_input(inputs, columns)
     console = Console(stderr=True)

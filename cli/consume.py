@@ -47,12 +47,14 @@ def command(
     """
     from shared.fence import read_fence
     from shared.spec import load
+    from shared.uris import check_schemes
     from stream.running import Follower, open_consumer
 
     if until_fence and until_end:
         raise click.UsageError("--until-fence and --until-end exclude each other")
     if bool(snapshot_at) != bool(snapshot):
         raise click.UsageError("--snapshot-at FENCE and --snapshot DIR go together")
+    check_schemes()
     spec = load(spec_name)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     started = time.monotonic()

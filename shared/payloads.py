@@ -1,44 +1,43 @@
 """Payloads by URI: read, checked against their digest and decoded, a bounded piece at a time.
 
-What a record says must never make this process fetch what its author chose, so a URI is taken apart
-here, not by fsspec:
-- `SCHEMES` is all there is. Object stores and HDFS are reached with the operator's own settings
-  (fsspec's configuration, credentials of the environment); of the URI only the path is used. http and
-  https are left out on purpose: there the record would name the host, a cloud's metadata address
-  (169.254.169.254) or a redirect to it included. Copy such pictures into a store, or publish files.
-- Chains (`zip::`, `simplecache::`) and fsspec's other schemes (`memory:`, `github:`, `reference:`)
-  are schemes it does not know: `uri_not_found`.
-- A local path must be absolute, or the answer would depend on where a process was started, and a
-  regular file: a pipe or a device would block or never end.
+Which URIs are read at all is in shared/uris.py. An error becomes a status where the record's author can
+cause it, and stops the run (TransientError) where only an outage of the operator's can:
+- Of local files the errors in `_MAY_PASS` are outages. All others are properties of the path that the
+  record chose (permission, no file, a bad sector, a file whose reads always fail).
+- Of an enabled store all errors may pass but those that say that nothing is there. A permission that is
+  refused is most often an expired credential.
 """
 
 import errno
 import hashlib
 import os
-import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-import fsspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from shared.errors import SourceError, TransientError
+from shared.errors import CrossfadeError, TransientError
 from shared.images import decode_image
+from shared.uris import Location, locate, open_store
 
-SCHEMES = ("file", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "hdfs")
 RETRY_SECONDS = (0.1, 0.4, 1.6)  # waits before the second, third and fourth attempt
 
-_SCHEME = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
-_HADOOP_FILE = re.compile(rb"file:(/[^/].*)", re.DOTALL)  # file:/a/b, as Hadoop writes it
 _CHUNK_ITEMS = 64
 _CHUNK_PIXELS = 32_000_000
 
-# Answers about the URI itself, not about the moment.
+# Answers of a store about the URI itself, not about the moment.
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL)
+# What network file systems and a machine at its limits say of any file.
+_MAY_PASS = (
+    *(errno.ESTALE, errno.ETIMEDOUT, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTUNREACH, errno.EHOSTDOWN),
+    *(errno.ECONNREFUSED, errno.ECONNRESET, errno.ECONNABORTED, errno.ENOTCONN, errno.ESHUTDOWN),
+    *(errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.ENOLCK, errno.EREMOTEIO),
+    *(errno.ENOMEM, errno.ENOBUFS, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT),
+)
 
 
 class PayloadLimits(Protocol):
@@ -90,58 +89,19 @@ def load_image(uri: bytes, digest: bytes, limits: PayloadLimits) -> npt.NDArray[
 
 
 def read_payload(uri: bytes, max_bytes: int) -> bytes | None:
-    """The bytes behind a URI, at most max_bytes + 1 of them; None if its scheme is unknown or nothing is
-    there. Errors that may pass (time-outs, refused permission, ...) are tried again, then TransientError.
+    """The bytes behind a URI, at most max_bytes + 1 of them; None if it is not one that is read or nothing
+    is there. Errors that may pass are tried again, then TransientError. CrossfadeError: see open_store.
     """
-    scheme, path = _split(uri)
-    if scheme == "file":
-        return _retry(uri, lambda: _read_local(path, max_bytes))
-    if scheme in SCHEMES:
-        return _retry(uri, lambda: _read_remote(scheme, uri, max_bytes))
-    return None
-
-
-def _split(uri: bytes) -> tuple[str, bytes]:
-    """(scheme, path). Whatever has no `scheme://` is a local path."""
-    match = _HADOOP_FILE.fullmatch(uri)
-    if match:
-        return "file", match[1]
-    match = _SCHEME.fullmatch(uri)
-    return (match[1].decode("ascii").lower(), match[2]) if match else ("file", uri)
-
-
-def _read_local(path: bytes, max_bytes: int) -> bytes | None:
-    file = Path(os.fsdecode(path))  # the same bytes on disk in any locale
-    if not file.is_absolute() or not file.is_file():
+    location = locate(uri)
+    if location is None:
         return None
-    with file.open("rb") as opened:
-        return opened.read(max_bytes + 1)
-
-
-def _read_remote(scheme: str, uri: bytes, max_bytes: int) -> bytes | None:
-    try:
-        filesystem = fsspec.filesystem(scheme)
-    except ImportError as error:
-        raise SourceError(
-            f"payloads at {scheme}:// need a package that is not installed: {error}; install it and run again"
-        ) from error
-    path = filesystem._strip_protocol(uri.decode("utf-8"))
-    with filesystem.open(path, "rb") as file:
-        data: bytes = file.read(max_bytes + 1)
-        return data
-
-
-def _retry(uri: bytes, read: Callable[[], bytes | None]) -> bytes | None:
     for wait in (*RETRY_SECONDS, None):
         try:
-            return read()
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError):
-            return None  # ValueError: a path or bucket name that cannot exist
-        except SourceError:
+            return _read(location, max_bytes)
+        except CrossfadeError:
             raise
-        except Exception as error:
-            # Stores raise their own classes as well as OSError. What is not known to be final may pass.
-            if isinstance(error, OSError) and error.errno in _NOT_THERE:
+        except Exception as error:  # stores raise their own classes as well as OSError
+            if _is_final(location, error):
                 return None
             if wait is None:
                 raise TransientError(
@@ -150,6 +110,32 @@ def _retry(uri: bytes, read: Callable[[], bytes | None]) -> bytes | None:
                 ) from error
             time.sleep(wait)
     raise AssertionError("unreachable")
+
+
+def _read(location: Location, max_bytes: int) -> bytes | None:
+    if location.scheme == "file":
+        local = Path(os.fsdecode(location.path))  # the same bytes on disk in any locale
+        if not local.is_file():  # a pipe or a device would block or never end
+            return None
+        with local.open("rb") as file:
+            return file.read(max_bytes + 1)
+    store = open_store(location.scheme)
+    path = store._strip_protocol(location.path.decode("utf-8"))
+    if store.info(path)["type"] != "file":
+        return None  # what a store does when it opens a folder is its own
+    with store.open(path, "rb") as file:
+        data: bytes = file.read(max_bytes + 1)
+        return data
+
+
+def _is_final(location: Location, error: Exception) -> bool:
+    if isinstance(error, (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError)):
+        return True  # ValueError: a path or bucket name that cannot exist
+    if not isinstance(error, OSError):
+        return False
+    if location.scheme == "file":
+        return error.errno not in _MAY_PASS
+    return error.errno in _NOT_THERE
 
 
 def _shown(uri: bytes) -> str:

@@ -1,5 +1,6 @@
 """Payloads by URI: what is fetched and what never is, limits, digests, and errors that may pass."""
 
+import errno
 import hashlib
 import io
 import os
@@ -12,13 +13,16 @@ import fsspec
 import numpy as np
 import pyarrow as pa
 import pytest
+from click.testing import CliRunner
 from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.registry import _registry
 
+from cli.main import main
 from shared import payloads
-from shared.errors import SourceError, TransientError
+from shared.errors import CrossfadeError, TransientError
 from shared.payloads import load_image, load_images, read_payload
 from shared.spec import Limits
+from shared.uris import Location, check_schemes, locate
 from tests.images import encode, scene
 
 LIMITS = Limits()
@@ -67,6 +71,7 @@ class Counted(io.BytesIO):
 def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Store]]:
     monkeypatch.setattr(payloads, "RETRY_SECONDS", (0.0, 0.0, 0.0))
     monkeypatch.setitem(_registry, "s3", Store)
+    monkeypatch.setenv("CROSSFADE_URI_SCHEMES", "file, s3://bucket")
     Store.store.clear()
     Store.failures.clear()
     Store.bytes_read.clear()
@@ -96,6 +101,20 @@ NOT_FOUND = [
     "/tmp",
     "/dev/zero",
     "/dev/stdin",
+    "/proc/self/mem",
+    "file:///proc/self/mem",
+    "//proc/self/mem",
+    "/tmp/../proc//self/./mem",
+    "/proc/self/root/etc/passwd",
+    "/proc/kmsg",
+    "/sys/kernel/mm/hugepages",
+    "/etc/mtab",
+    "s3://bucket/a.png",
+    "s3a://bucket/a.png",
+    "gs://bucket/a.png",
+    "abfs://container/a.png",
+    "hdfs://169.254.169.254/x",
+    "hdfs://x/",
     "relative.png",
     "./pyproject.toml",
     "~/x.png",
@@ -132,10 +151,6 @@ NOT_FOUND = [
     "/tmp/{a,b}",
     "\u202e\ufffd\U0001f4a9",
 ]
-
-
-MAY_PASS = [ConnectionError("reset"), TimeoutError("slow"), PermissionError("no"), RuntimeError("its own")]
-FINAL = [FileNotFoundError(), IsADirectoryError(), NotADirectoryError(), ValueError("bad bucket name")]
 
 
 @pytest.mark.parametrize("uri", NOT_FOUND)
@@ -186,6 +201,55 @@ def test_a_store_is_read_up_to_the_limit(store: type[Store]) -> None:
     assert load_image(b"s3://bucket/a.png", bytes(32), Limits(payload_bytes=10)) == "payload_too_large"
     assert store.bytes_read == [len(PICTURE), 11]
     assert load_image(b"s3://bucket/b.png", bytes(32), LIMITS) == "uri_not_found"
+    with fsspec.filesystem("s3").open("s3://bucket/folder/a.png", "wb") as file:
+        file.write(PICTURE)
+    assert load_image(b"s3://bucket/folder", bytes(32), LIMITS) == "uri_not_found"
+
+
+NO_OBJECT = [
+    "s3://",
+    "s3:///a.png",
+    "s3://bucket",
+    "s3://bucket/",
+    "s3://bucket/../a.png",
+    "s3://bucket/\0",
+    "s3://bucket/" + "k" * 1025,
+    "s3://b/a.png",
+    "s3://other/a.png",
+    "s3://169.254.169.254:80/a.png",
+    "s3a://bucket/a.png",
+]
+
+
+@pytest.mark.parametrize("uri", NO_OBJECT)
+def test_no_store_is_asked_for_what_is_not_enabled_or_no_object(uri: str, store: type[Store]) -> None:
+    store.failures.append(PermissionError("asked"))
+    assert load_image(uri.encode(), bytes(32), LIMITS) == "uri_not_found"
+    assert store.failures
+
+
+def test_a_key_that_is_not_utf8_is_no_object(store: type[Store]) -> None:
+    assert read_payload(b"s3://bucket/\xff", 100) is None
+
+
+def test_names_that_no_store_accepts(monkeypatch: pytest.MonkeyPatch) -> None:
+    every = {"CROSSFADE_URI_SCHEMES": "s3,hdfs,abfs"}
+    for name in ("ab", "a..b", "-ab", "ab.", "a b", "a:b", "a" * 256):
+        assert locate(f"s3://{name}/key".encode(), every) is None, name
+    assert locate(b"s3://a.b-c_9/k/e/y", every) == Location("s3", b"s3://a.b-c_9/k/e/y")
+    assert locate(b"abfs://box@account.dfs.core.windows.net/k", every) is not None
+    assert locate(b"hdfs:///user/a.png", every) and locate(b"hdfs://name:8020/user/a.png", every)
+    assert locate(b"hdfs:///user/a:b.png", every) is None
+    assert locate(b"hdfs:///user/" + b"n" * 256, every) is None
+    assert locate(b"/etc/passwd", every) is None
+
+
+def test_a_bare_scheme_enables_every_bucket_and_nothing_local(
+    store: type[Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CROSSFADE_URI_SCHEMES", "s3")
+    assert read_payload(b"s3://bucket/a.png", 10**6) == PICTURE
+    assert read_payload(b"/etc/passwd", 10**6) is None
 
 
 def test_a_chain_inside_an_allowed_scheme_is_only_a_path(store: type[Store]) -> None:
@@ -215,19 +279,69 @@ def test_final_errors_are_not_tried_again(error: Exception, store: type[Store]) 
     assert not store.failures
 
 
-def test_a_package_that_is_missing_stops_with_a_sentence() -> None:
-    with pytest.raises(SourceError, match=r"abfs://.*not installed.*install it"):
-        load_image(b"abfs://container/a.png", bytes(32), LIMITS)
+@pytest.mark.parametrize("entry", ["http", "memory", "s3://bucket/folder", "file://x", "s4"])
+def test_what_cannot_be_enabled_is_said_at_the_start(entry: str) -> None:
+    with pytest.raises(CrossfadeError, match=f"CROSSFADE_URI_SCHEMES enables '{entry}'"):
+        check_schemes({"CROSSFADE_URI_SCHEMES": f"file,{entry}"})
+
+
+def test_a_package_that_is_missing_is_said_at_the_start(store: type[Store]) -> None:
+    check_schemes({})
+    check_schemes({"CROSSFADE_URI_SCHEMES": "file,s3,s3://bucket"})
+    with pytest.raises(CrossfadeError, match=r"abfs://.*install adlfs.*CROSSFADE_URI_SCHEMES"):
+        check_schemes({"CROSSFADE_URI_SCHEMES": "abfs://container"})
+
+
+@pytest.mark.parametrize("command", ["consume", "backfill"])
+def test_both_commands_check_the_schemes_before_anything(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CROSSFADE_URI_SCHEMES", "abfs")
+    source = (
+        ["--topic", "memory:none", "--state"] if command == "consume" else ["--input", "none", "--output"]
+    )
+    found = CliRunner().invoke(main, [command, "--spec", "photos-small", *source, str(tmp_path / "new")])
+    assert isinstance(found.exception, SystemExit) and found.exit_code == 2
+    assert "install adlfs" in found.output
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read_may_become_readable(
-    picture: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(payloads, "RETRY_SECONDS", (0.0, 0.0, 0.0))
+def test_a_file_that_may_not_be_read_is_not_there(picture: Path) -> None:
     picture.chmod(0)
-    with pytest.raises(TransientError, match="make it readable"):
+    assert load_image(str(picture).encode(), digest(PICTURE), LIMITS) == "uri_not_found"
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EPERM, errno.EIO, errno.ENXIO, errno.EINVAL])
+def test_local_errors_that_the_path_causes_are_final(
+    code: int, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = failing(code, monkeypatch)
+    assert load_image(str(picture).encode(), digest(PICTURE), LIMITS) == "uri_not_found"
+    assert len(tried) == 1
+
+
+@pytest.mark.parametrize("code", [errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EMFILE, errno.ENOMEM])
+def test_local_errors_of_an_outage_may_pass(
+    code: int, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = failing(code, monkeypatch)
+    with pytest.raises(TransientError, match="tried 4 times; make it readable"):
         load_image(str(picture).encode(), digest(PICTURE), LIMITS)
+    assert len(tried) == 4
+
+
+def failing(code: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every file fails to open from now on. Grows by one for each attempt."""
+    tried: list[str] = []
+
+    def fail(path: Path, mode: str) -> None:
+        tried.append(mode)
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(Path, "open", fail)
+    monkeypatch.setattr(payloads, "RETRY_SECONDS", (0.0, 0.0, 0.0))
+    return tried
 
 
 def test_want_of_memory_is_no_status(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,9 +53,12 @@ class Store(MemoryFileSystem):  # type: ignore[misc]
     def _strip_protocol(cls, path: str) -> str:
         return "/" + path.removeprefix("s3://").lstrip("/")
 
-    def open(self, path: str, mode: str = "rb", **options: Any) -> Any:
+    def info(self, path: str, **options: Any) -> Any:
         if self.failures:
             raise self.failures.pop(0)
+        return super().info(path, **options)
+
+    def open(self, path: str, mode: str = "rb", **options: Any) -> Any:
         file = super().open(path, mode, **options)
         return Counted(file.getvalue()) if mode == "rb" else file
 
@@ -106,7 +109,6 @@ NOT_FOUND = [
     "//proc/self/mem",
     "/tmp/../proc//self/./mem",
     "/proc/self/root/etc/passwd",
-    "/proc/kmsg",
     "/sys/kernel/mm/hugepages",
     "/etc/mtab",
     "s3://bucket/a.png",

@@ -52,6 +52,7 @@ class Index:
         self._item_keys: dict[bytes, bytes] = {}
         self._features: dict[bytes, list[bytes | None]] = {}
         self._changed: set[bytes] = set()  # both ends of every edge that came or went
+        self._new: set[bytes] = set()  # inserted by this batch, so that the store has no edge of theirs
         self.verified = 0  # pairs, for the counts that people look at
 
     def remove(self, keys: Sequence[bytes]) -> set[bytes]:
@@ -101,6 +102,7 @@ class Index:
                 affected.update(bucket.members(rank + 1, len(bucket) if rank < first else rank + 1 + near))
         self.state.put_many("postings", alone)
         new = set(keys)
+        self._new |= new
         self._probe_again(affected - new)
         self._probe([(key, buckets, {}) for key, buckets in sorted(shared.items())])
         return self._take_changed() | new
@@ -138,7 +140,8 @@ class Index:
     def later(self, key: bytes) -> list[bytes]:
         """The later items that have an edge to this one."""
         prefix = later_prefix(key)
-        return [found[len(prefix) :] for found, _ in self.state.with_prefix("later", prefix)]
+        found = self.state.with_prefix("later", prefix, stored=key not in self._new)
+        return [entry[len(prefix) :] for entry, _ in found]
 
     def item_keys(self, keys: Sequence[bytes]) -> list[bytes]:
         """The item key of each priority key."""

@@ -14,6 +14,7 @@ import numpy.typing as npt
 CHUNK = 128
 
 _SIZE = struct.Struct("<H")  # a priority key is at most 16 + 1,024 bytes
+_LEAST = _SIZE.size + 17  # bytes of a member: its key is at least 16 + 1
 _DIRECTORY = struct.Struct("<III")  # chunk number, members, bytes of the first member
 _BUCKET = struct.Struct(">BHQ")
 _NONE: frozenset[int] = frozenset()
@@ -40,6 +41,11 @@ def bucket_of(key: bytes) -> tuple[int, int, int] | None:
         return None
     channel, band, value = _BUCKET.unpack(key)
     return channel, band, value
+
+
+def most_members(record: bytes) -> int:
+    """The most members that a bucket with this record can have, without counting them."""
+    return len(record) // _LEAST if record[0] == 0 else 2**32
 
 
 class _Chunk:

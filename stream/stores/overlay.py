@@ -39,11 +39,17 @@ class Overlay:
         """`put` of each."""
         self.changes[family].update(entries)
 
-    def with_prefix(self, family: str, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """(key, value) of every key of a scanned family with this prefix, in key order."""
+    def with_prefix(self, family: str, prefix: bytes, stored: bool = True) -> Iterator[tuple[bytes, bytes]]:
+        """(key, value) of every key of a scanned family with this prefix, in key order.
+
+        stored=False: the store is known to have none, and is spared the look.
+        """
         changed = self.changes[family]
         assert isinstance(changed, SortedDict)
-        stored = takewhile(lambda entry: entry[0].startswith(prefix), self._store.scan(family, prefix))
         keys = takewhile(lambda key: key.startswith(prefix), changed.irange(prefix))
-        kept = (entry for entry in stored if entry[0] not in changed)
-        yield from merge(kept, ((key, changed[key]) for key in keys if changed[key] is not None))
+        put = ((key, changed[key]) for key in keys if changed[key] is not None)
+        if not stored:
+            yield from put
+            return
+        found = takewhile(lambda entry: entry[0].startswith(prefix), self._store.scan(family, prefix))
+        yield from merge((entry for entry in found if entry[0] not in changed), put)

@@ -74,6 +74,9 @@ def assert_parity(runs: BothRuns) -> None:
     assert (runs.batch.manifest["engine"], runs.stream.manifest["engine"]) == ("spark", "stream")
     for stage in STAGES:
         assert runs.batch.digests(stage) == runs.stream.digests(stage)
+    batch, stream = (run.manifest["counts"] for run in (runs.batch, runs.stream))
+    for count in ("records", "events", "dead_letters", "statuses", "left_out", "hot_buckets"):
+        assert batch[count] == stream[count], count
 
 
 def evaluate(run: Run, truth: Path) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def check_same_kind(source: str, outputs: list[str]) -> None:
         if _kind(output) != _kind(source):
             raise CrossfadeError(
                 f"the topics {source} and {output} are of different kinds, so no transaction spans both; "
-                f"use Kafka topics for both, or file:DIR for both."
+                f"use Kafka topics for both, or file:DIR for both (--topic and --output)."
             )
 
 

@@ -96,6 +96,6 @@ def judge(expected: Expected, run: Run) -> None:
     assert all(expected.left_out[bucket] == out for bucket, out in hot.items())
     assert sorted(hot.values(), reverse=True) == sorted(expected.left_out.values(), reverse=True)[:20]
     heads = {head for item, (head, *_) in expected.clusters.items() if head != item}
-    assert counts["clusters"] == len(heads)
-    assert counts["members"] == sum(head in heads for head, *_ in expected.clusters.values())
+    assert counts["clusters_of_several"] == len(heads)
+    assert counts["members_of_several"] == sum(head in heads for head, *_ in expected.clusters.values())
     assert counts["records"] == counts["events"] + sum(counts["dead_letters"].values())

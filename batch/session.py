@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +59,11 @@ def start(master: str | None = None, settings: dict[str, str] | None = None) -> 
         }
     for key, value in (options | (settings or {})).items():
         builder = builder.config(key, value)
+    interrupt = signal.getsignal(signal.SIGINT)
     session: SparkSession = builder.getOrCreate()
+    if threading.current_thread() is threading.main_thread():
+        # pyspark's own handler talks to Java in the middle of whatever is being said to it, and garbles both.
+        signal.signal(signal.SIGINT, interrupt)
     session.sparkContext.setLogLevel("ERROR")
     return session
 

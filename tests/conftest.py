@@ -1,6 +1,7 @@
 """Fixtures for the whole suite: one Kafka broker a session, and every kind of event log."""
 
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from stream import broker as local_broker
 from stream.kafka_jars import java_command, kafka_jars
 from stream.logs.open import ensure_topic
 from stream.logs.settings import KafkaSettings
+
+# Whoever starts the tests in the background may have SIGINT ignored, and every child would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 hypothesis_settings.register_profile("quick", max_examples=200, deadline=None)
 hypothesis_settings.register_profile("deep", max_examples=2_000, deadline=None)

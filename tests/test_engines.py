@@ -47,7 +47,8 @@ def test_any_history_in_any_order_ends_as_the_oracle_says(engine: Open, history:
 
 
 @ENGINES
-@pytest.mark.parametrize("seed", [1160, 11, 12, 13])  # 1160: a component split by the loss of an edge
+# 1160: a component split by a lost edge. 7, 10, 23: buckets full enough to see a draw off by one.
+@pytest.mark.parametrize("seed", [1160, 7, 10, 11, 12, 13, 23])
 def test_seeded_histories(engine: Open, seed: int) -> None:
     history = random_history(seed)
     expected = expect(history.spec, history.records)

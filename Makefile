@@ -11,6 +11,7 @@ help:
 	@echo "make test       lint, types and all quick tests"
 	@echo "make test-deep  the property tests with 2,000 histories each, and all that is slow"
 	@echo "make bench      benchmarks beside their peers"
+	@echo "make bench-accuracy  recall and precision on attacked photographs, in both engines: most of an hour"
 	@echo "make lint       ruff and mypy --strict"
 	@echo "make clean      remove the environment and everything that was made"
 
@@ -44,6 +45,10 @@ test-deep: lint
 .PHONY: bench
 bench: $(READY)
 	$(BIN)/python -m bench
+
+.PHONY: bench-accuracy
+bench-accuracy: $(READY)
+	$(BIN)/python -m bench.accuracy
 
 .PHONY: clean
 clean:

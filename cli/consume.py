@@ -25,6 +25,11 @@ from cli.options import KafkaSettings, kafka_options
 )
 @click.option("--snapshot", type=click.Path(path_type=Path), help="Folder for that copy.")
 @click.option("--batch-size", type=click.IntRange(1), help="Most records a micro-batch  [2000; images: 64].")
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    help="Processes that extract features; 0 or 1: the consumer itself  [images: one a core; else 1].",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @kafka_options
 def command(
@@ -37,6 +42,7 @@ def command(
     snapshot_at: Path | None,
     snapshot: Path | None,
     batch_size: int | None,
+    workers: int | None,
     as_json: bool,
     settings: KafkaSettings,
 ) -> None:
@@ -48,7 +54,7 @@ def command(
     from shared.fence import read_fence
     from shared.spec import load
     from shared.uris import check_schemes
-    from stream.running import Follower, open_consumer
+    from stream.running import Follower, default_workers, open_consumer
 
     if until_fence and until_end:
         raise click.UsageError("--until-fence and --until-end exclude each other")
@@ -58,7 +64,8 @@ def command(
     spec = load(spec_name)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     started = time.monotonic()
-    with open_consumer(spec, topic, state, output, settings, batch_size) as consumer:
+    workers = default_workers(spec) if workers is None else workers
+    with open_consumer(spec, topic, state, output, settings, batch_size, workers) as consumer:
         recovered = consumer.recover()
         console.print(f"{recovered}; stands at {consumer.fence().describe()}")
         follower = Follower(consumer, _reporter(console), _stalled(console))

@@ -1,6 +1,7 @@
 """The consumer. The commit order, here and nowhere else:
 
 1. poll a micro-batch and apply it to an overlay of the state, which also gets the source offsets;
+   with workers (stream/extraction.py) the next one is polled before that, and its features are begun;
 2. in one transaction of the log: the cluster changes, the dead letters, the progress record
    {partition: next offset} and the source offsets; commit;
 3. write the overlay to the store, in one batch.
@@ -10,6 +11,9 @@ crash between 2 and 3 leaves the progress ahead: the next start replays up to it
 partition stopping at its own offset, and is then where it was. A progress record that is absent or
 behind (a first start, a bootstrap, a lost topic) is answered by publishing the whole clustering, with
 tombstones for ids that are no longer in it. An unknown result of a commit ends the process.
+
+A batch polled ahead has no effect until its turn comes: only the reader's position and what the workers
+are busy with. At most one is ahead, which holds back the log when features are the slower part.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -37,8 +41,9 @@ from stream.clusters_topic import (
     read_progress,
     tombstones,
 )
+from stream.extraction import Sketching, Workers
 from stream.logs.protocol import LogIdentity, LogReader, TransactionalWriter
-from stream.microbatch import Outcome, apply
+from stream.microbatch import Outcome, apply, likely_winners
 from stream.stores.protocol import Store
 
 SNAPSHOT_CHUNK = 5_000  # changes a transaction
@@ -49,12 +54,23 @@ class PayloadsAway(TransientError):
     """Payloads cannot be had now. Nothing has happened: `step` may be called again."""
 
 
+@dataclass(frozen=True)
+class _Batch:
+    """Records polled under `limits`, the positions after them, and their sketches if they were begun."""
+
+    records: pa.Table
+    positions: dict[int, int]
+    limits: Mapping[int, int] | None
+    sketching: Sketching | None
+
+
 @dataclass
 class Consumer:
     """Call `recover` once, then `step` as often as wanted.
 
-    `open_output(address)` opens a reader of one of its own topics. After PayloadsAway, `step` may be called
-    again. After any other exception the consumer is spent: make another, and let it recover.
+    `open_output(address)` opens a reader of one of its own topics. workers: sketch a batch ahead there; None:
+    in this process. After PayloadsAway, `step` may be called again. After any other exception the consumer is
+    spent: make another, and let it recover.
     """
 
     spec: Spec
@@ -64,7 +80,9 @@ class Consumer:
     topics: OutputTopics
     open_output: Callable[[str], LogReader]
     batch_size: int
+    workers: Workers | None = None
     positions: dict[int, int] = field(default_factory=dict)  # where the state stands
+    _ahead: _Batch | None = None  # then the reader stands after it, else where the state stands
 
     def recover(self) -> str:
         """Take over from an earlier consumer; returns what was done, in words."""
@@ -120,7 +138,25 @@ class Consumer:
         self, limits: Mapping[int, int] | None, timeout: float
     ) -> tuple[Outcome, dict[int, int]] | None:
         """Poll and apply, no further than `limits`: (outcome, the positions after it). None: nothing came."""
-        only = None if limits is None else [p for p, at in self.positions.items() if at < limits.get(p, 0)]
+        if self._ahead is not None and self._ahead.limits != limits:
+            self._rewind(self._ahead)
+        batch, self._ahead = self._ahead or self._poll(limits, timeout), None
+        if batch is None:
+            return None
+        if self.workers is not None:
+            self._ahead = self._poll(limits, timeout=0.0)
+        try:
+            return apply(
+                self.spec, self.store, batch.records, batch.positions, batch.sketching
+            ), batch.positions
+        except TransientError as error:
+            self._rewind(batch, self._ahead)
+            raise PayloadsAway(str(error)) from error
+
+    def _poll(self, limits: Mapping[int, int] | None, timeout: float) -> _Batch | None:
+        """The next records, no further than `limits`; with workers, their sketches are begun."""
+        start = self.reader.positions()
+        only = None if limits is None else [p for p, at in start.items() if at < limits.get(p, 0)]
         if only is not None and not only:
             return None
         records = self.reader.poll(self.batch_size, timeout, only)
@@ -128,13 +164,20 @@ class Consumer:
         if limits is not None:
             records, positions = _cut(records, positions, limits, only or [])
         self.reader.seek(positions)
-        if positions == self.positions:
+        if positions == start:
             return None
-        try:
-            return apply(self.spec, self.store, records, positions), positions
-        except TransientError as error:
-            self.reader.seek(self.positions)
-            raise PayloadsAway(str(error)) from error
+        sketching = None
+        if self.workers is not None:
+            sketching = self.workers.begin(likely_winners(self.spec, self.store, records))
+        return _Batch(records, positions, limits, sketching)
+
+    def _rewind(self, *batches: _Batch | None) -> None:
+        """Give back what was polled: nothing is ahead, and the reader stands where the state does."""
+        for batch in batches:
+            if batch is not None and batch.sketching is not None:
+                batch.sketching.cancel()
+        self._ahead = None
+        self.reader.seek(self.positions)
 
     def _read_progress(self) -> dict[int, int] | None:
         reader = self.open_output(self.topics.progress)

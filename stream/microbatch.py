@@ -1,16 +1,17 @@
 """One micro-batch: records in, a changed state and the cluster changes out. No effect outside the overlay."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import orjson
 import pyarrow as pa
 
 from shared import events, versions
-from shared.sketch import INDEXED, sketch
+from shared.sketch import INDEXED, Sketched, sketch
 from shared.spec import Spec
 from stream import state
 from stream.changes import ClusterChange, cluster_changes
@@ -19,6 +20,9 @@ from stream.settle import put_cluster, settle
 from stream.state import Item
 from stream.stores.overlay import Overlay
 from stream.stores.protocol import Store
+
+Sketcher = Callable[[pa.Table], Sketched]
+"""`sketch` with its spec: winning events (WINNER_SCHEMA) to their statuses and features."""
 
 _AGE = 2**63  # makes signed times sort as unsigned big-endian
 
@@ -31,6 +35,25 @@ class Outcome:
     changes: list[ClusterChange]
     dead: pa.Table
     counts: dict[str, int]
+
+
+@dataclass(frozen=True)
+class _Winners:
+    """What resolving some ids found.
+
+    old: item key -> the row that the state has of it, if any. keys: the item key of each winner.
+    fresh: the winners whose record is not the one that the state has; these are to be sketched.
+    """
+
+    old: dict[bytes, Item | None]
+    resolved: versions.Resolved
+    keys: list[bytes]
+    fresh: list[int]
+
+    @property
+    def new(self) -> pa.Table:
+        """WINNER_SCHEMA: the fresh ones."""
+        return self.resolved.winners.take(pa.array(self.fresh, pa.int64()))
 
 
 @dataclass
@@ -55,10 +78,22 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
+def likely_winners(spec: Spec, store: Store, records: pa.Table) -> pa.Table:
+    """The events (WINNER_SCHEMA) that `apply` would sketch of these records if the state stayed as it is.
+
+    Not all that it will sketch, nor only that, where it is called after other records were applied.
+    """
+    overlay, new = Overlay(store), events.parse(records).events
+    return _winners(spec, overlay, _touched(new), new, versions.NEVER).new
+
+
 @_without_collector()
-def apply(spec: Spec, store: Store, records: pa.Table, positions: dict[int, int]) -> Outcome:
+def apply(
+    spec: Spec, store: Store, records: pa.Table, positions: dict[int, int], sketcher: Sketcher | None = None
+) -> Outcome:
     """Apply records (RECORD_SCHEMA); afterwards the state stands at `positions`.
 
+    sketcher: gives what `sketch` gives, from elsewhere; None = in this process, when it is needed.
     Raises TransientError when a payload's bytes cannot be had now: nothing has happened then.
     """
     overlay = Overlay(store)
@@ -67,7 +102,7 @@ def apply(spec: Spec, store: Store, records: pa.Table, positions: dict[int, int]
         _meta(overlay, state.META_WATERMARK, versions.NEVER), versions.watermark(parsed.events, spec.times)
     )
     horizon = versions.horizon(watermark, spec.times)
-    work = _resolve(spec, overlay, parsed.events, horizon)
+    work = _resolve(spec, overlay, parsed.events, horizon, sketcher or partial(sketch, spec))
     index = Index(spec, overlay)
     for item, row in work.rows.items():
         overlay.put("items", item, row.pack())
@@ -101,21 +136,40 @@ def apply(spec: Spec, store: Store, records: pa.Table, positions: dict[int, int]
     return Outcome(overlay, changes, parsed.dead, counts)
 
 
-def _resolve(spec: Spec, overlay: Overlay, new: pa.Table, horizon: int) -> _Work:
+def _resolve(spec: Spec, overlay: Overlay, new: pa.Table, horizon: int, sketcher: Sketcher) -> _Work:
     """The winners of every id that these events, or the horizon, touch; and what follows from them."""
+    touched = _touched(new)
+    if spec.times.retention_ms is not None:
+        touched.update({item: item[1:].decode() for item in _expired(overlay, horizon)})
+    found = _winners(spec, overlay, touched, new, horizon)
+    if spec.times.max_skew_ms is not None:
+        _write_kept(spec, overlay, touched, found.resolved)
+    return _plan(found, sketcher)
+
+
+def _touched(new: pa.Table) -> dict[bytes, str]:
+    """{item key: id} of these events."""
     ids = new.column("id").unique()
-    expired = _expired(overlay, horizon) if spec.times.retention_ms is not None else []
-    touched = dict(zip(state.item_keys(ids), ids.to_pylist(), strict=True))
-    touched.update({item: item[1:].decode() for item in expired})
+    return dict(zip(state.item_keys(ids), ids.to_pylist(), strict=True))
+
+
+def _winners(
+    spec: Spec, overlay: Overlay, touched: dict[bytes, str], new: pa.Table, horizon: int
+) -> _Winners:
     old = {
         item: state.unpack_item(value) if value else None
         for item, value in zip(touched, overlay.get_many("items", list(touched)), strict=True)
     }
     kept = _kept(spec, overlay, touched, old)
     resolved = versions.resolve(pa.concat_tables([new, kept]), spec.times, horizon)
-    if spec.times.max_skew_ms is not None:
-        _write_kept(spec, overlay, touched, resolved)
-    return _plan(spec, overlay, touched, old, resolved.winners)
+    keys = state.item_keys(resolved.winners.column("id"))
+    places = zip(*(resolved.winners.column(c).to_pylist() for c in ("partition", "offset")), strict=True)
+    fresh = [
+        i
+        for i, (item, place) in enumerate(zip(keys, places, strict=True))
+        if (was := old[item]) is None or (was.partition, was.offset) != place
+    ]
+    return _Winners(old, resolved, keys, fresh)
 
 
 def _kept(spec: Spec, overlay: Overlay, touched: dict[bytes, str], old: dict[bytes, Item | None]) -> pa.Table:
@@ -171,31 +225,23 @@ def _expired(overlay: Overlay, horizon: int) -> list[bytes]:
     return [key[8:] for key in found]
 
 
-def _plan(
-    spec: Spec, overlay: Overlay, touched: dict[bytes, str], old: dict[bytes, Item | None], winners: pa.Table
-) -> _Work:
-    work = _Work()
-    keys = state.item_keys(winners.column("id"))
-    rows = winners.drop_columns(["id", "kind", "payload"]).to_pylist()
-    fresh = [
-        i
-        for i, (item, row) in enumerate(zip(keys, rows, strict=True))
-        if (was := old[item]) is None or (was.partition, was.offset) != (row["partition"], row["offset"])
-    ]
-    sketched = sketch(spec, winners.take(pa.array(fresh, pa.int64())))
+def _plan(found: _Winners, sketcher: Sketcher) -> _Work:
+    work, new = _Work(), found.new
+    sketched = sketcher(new)
     columns = [
         values for f in sketched.features for values in (f.signatures.to_pylist(), f.records.to_pylist())
     ]
-    pieces = list(zip(*columns, strict=True)) if fresh else []
-    for place, i in enumerate(fresh):
-        item, was = keys[i], old[keys[i]]
-        now = Item(**rows[i], status=sketched.status[place])
+    pieces = list(zip(*columns, strict=True)) if found.fresh else []
+    rows = new.drop_columns(["id", "kind", "payload"]).to_pylist()
+    for place, i in enumerate(found.fresh):
+        item, was = found.keys[i], found.old[found.keys[i]]
+        now = Item(**rows[place], status=sketched.status[place])
         work.rows[item] = now
         _replace(work, item[1:], was, now, pieces[place])
     # A winner whose record is the same has the same times. What is left are ids without an event that counts.
-    work.gone = touched.keys() - set(keys)
+    work.gone = found.old.keys() - set(found.keys)
     for item in work.gone:
-        if was := old[item]:
+        if was := found.old[item]:
             _replace(work, item[1:], was, None, ())
     return work
 

@@ -1,6 +1,7 @@
 """A consumer with its real parts, run until it is told to stop."""
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from shared.fence import Fence
 from shared.spec import Spec
 from stream.clusters_topic import OutputTopics
 from stream.consumer import Consumer, PayloadsAway
+from stream.extraction import Workers
 from stream.logs.checks import check_reachable
 from stream.logs.open import (
     append_times_are_the_brokers,
@@ -28,11 +30,25 @@ FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0  # seconds, doubling, while payloads cannot
 _TOTALS = ("records", "events", "dead_letters", "pairs_verified", "changes")
 
 
+def default_workers(spec: Spec) -> int:
+    """One a core for pictures. Texts and vectors are sketched faster than they are sent to a worker."""
+    return (os.cpu_count() or 1) if spec.kind == "image" else 1
+
+
 @contextlib.contextmanager
 def open_consumer(
-    spec: Spec, topic: str, state: Path, output: str, settings: KafkaSettings, batch_size: int | None = None
+    spec: Spec,
+    topic: str,
+    state: Path,
+    output: str,
+    settings: KafkaSettings,
+    batch_size: int | None = None,
+    workers: int = 1,
 ) -> Iterator[Consumer]:
-    """A consumer of `topic`, not yet recovered. Creates the output topics; closes everything at the end."""
+    """A consumer of `topic`, not yet recovered. Creates the output topics; closes everything at the end.
+
+    workers: processes that extract features; with 0 or 1 this process does.
+    """
     topics = OutputTopics(output)
     check_same_kind(topic, [output])
     if topic in (topics.clusters, topics.progress, topics.dead):
@@ -56,7 +72,10 @@ def open_consumer(
         )
         stack.callback(writer.close)
         size = batch_size or (IMAGE_BATCH_SIZE if spec.kind == "image" else BATCH_SIZE)
-        yield Consumer(spec, reader, writer, store, topics, lambda name: open_reader(name, settings), size)
+        pool = stack.enter_context(contextlib.closing(Workers(spec, workers))) if workers > 1 else None
+        yield Consumer(
+            spec, reader, writer, store, topics, lambda name: open_reader(name, settings), size, pool
+        )
 
 
 @dataclass

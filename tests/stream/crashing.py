@@ -46,9 +46,8 @@ class Steps:
 def main(plan: dict[str, Any]) -> None:
     spec, settings = from_dict(plan["spec"]), KafkaSettings(plan["servers"])
     steps = Steps(plan["die_at"], Path(plan["state"] + ".step"))
-    with open_consumer(
-        spec, plan["topic"], Path(plan["state"]), plan["output"], settings, plan["batch_size"]
-    ) as consumer:
+    where = (spec, plan["topic"], Path(plan["state"]), plan["output"], settings)
+    with open_consumer(*where, plan["batch_size"], plan["workers"]) as consumer:
         steps.around(consumer.writer, "start")
         steps.around(consumer.writer, "commit")
         steps.around(consumer.store, "write")

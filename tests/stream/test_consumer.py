@@ -68,10 +68,10 @@ def read_log(logs: Logs, topic: str) -> list[tuple[int, int, int, bytes | None]]
 
 @contextmanager
 def consumer(
-    logs: Logs, spec: dict[str, Any], topic: str, folder: Path, batch_size: int = 7
+    logs: Logs, spec: dict[str, Any], topic: str, folder: Path, batch_size: int = 7, workers: int = 1
 ) -> Iterator[Consumer]:
     output = logs.address("clusters")
-    with open_consumer(from_dict(spec), topic, folder, output, logs.settings, batch_size) as opened:
+    with open_consumer(from_dict(spec), topic, folder, output, logs.settings, batch_size, workers) as opened:
         yield opened
 
 
@@ -107,10 +107,14 @@ def check(logs: Logs, history: History, expected: Expected, folder: Path, *, sen
     assert sorted(letters) == sorted((f"{p}:{o}".encode(), r.encode()) for (p, o), r in expected.dead.items())
 
 
-def test_a_consumer_ends_as_the_oracle_says(logs: Logs, tmp_path: Path) -> None:
+WORKERS = pytest.mark.parametrize("workers", [1, 2], ids=["alone", "with workers"])
+
+
+@WORKERS
+def test_a_consumer_ends_as_the_oracle_says(logs: Logs, tmp_path: Path, workers: int) -> None:
     history = a_history()
     topic, expected = publish(logs, history)
-    with consumer(logs, history.spec, topic, tmp_path / "state") as running:
+    with consumer(logs, history.spec, topic, tmp_path / "state", workers=workers) as running:
         assert running.recover() == "started"
         Follower(running).to_end()
     check(logs, history, expected, tmp_path / "state")
@@ -160,7 +164,8 @@ def test_a_lost_output_topic_is_published_whole(logs: Logs, tmp_path: Path) -> N
     reader.close()
 
 
-def test_a_snapshot_at_a_fence_is_the_state_of_that_fence(logs: Logs, tmp_path: Path) -> None:
+@WORKERS
+def test_a_snapshot_at_a_fence_is_the_state_of_that_fence(logs: Logs, tmp_path: Path, workers: int) -> None:
     history = a_history(90)
     topic, _ = publish(logs, history)
     records = read_log(logs, topic)
@@ -168,7 +173,7 @@ def test_a_snapshot_at_a_fence_is_the_state_of_that_fence(logs: Logs, tmp_path: 
     ends = reader.end_offsets()
     fence = reader.identity.fence({0: ends[0] // 2, 1: ends[1]})
     reader.close()
-    with consumer(logs, history.spec, topic, tmp_path / "state") as running:
+    with consumer(logs, history.spec, topic, tmp_path / "state", workers=workers) as running:
         running.recover()
         follower = Follower(running)
         follower.to_fence(fence)
@@ -204,15 +209,19 @@ def test_another_contract_is_refused_by_state_and_topic(logs: Logs, tmp_path: Pa
         open_store(tmp_path / "nothing", create=False)
 
 
-@pytest.mark.parametrize("kind", ["file", pytest.param("kafka", marks=pytest.mark.kafka)])
-def test_killed_between_every_two_steps(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize(
+    ("kind", "workers"), [("file", 1), ("file", 2), pytest.param("kafka", 1, marks=pytest.mark.kafka)]
+)
+def test_killed_between_every_two_steps(
+    kind: str, workers: int, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     """Kill a consumer at its step 0, its successor at step 1, and so on, until one reaches the end.
 
     The first two die where a new state is stamped, which happens once; so the count starts again there.
     """
     settings = request.getfixturevalue("kafka_settings") if kind == "kafka" else KafkaSettings()
     logs = Logs(kind, settings, tmp_path)
-    history = a_history(130, longest=200)
+    history = a_history(130, longest=200 if workers == 1 else 60)
     topic, expected = publish(logs, history)
     died: list[str] = []
     for die_at in [0, 1, *range(100)]:
@@ -223,6 +232,7 @@ def test_killed_between_every_two_steps(kind: str, tmp_path: Path, request: pyte
             "output": logs.address("clusters"),
             "servers": logs.settings.bootstrap_servers,
             "batch_size": 9,
+            "workers": workers,
             "die_at": die_at,
         }
         (tmp_path / "plan.json").write_text(json.dumps(plan))

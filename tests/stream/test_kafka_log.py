@@ -36,6 +36,14 @@ def producer(settings: KafkaSettings, transactional_id: str | None = None) -> Ka
     return KafkaProducer(bootstrap_servers=settings.bootstrap_servers, transactional_id=transactional_id)
 
 
+def wait_for_end(reader: KafkaReader, offset: int) -> None:
+    """The broker answers to the end of a transaction before its marker is in the log."""
+    until = time.monotonic() + 60
+    while reader.end_offsets() != {0: offset} and time.monotonic() < until:
+        time.sleep(0.05)
+    assert reader.end_offsets() == {0: offset}
+
+
 def test_aborted_records_are_never_seen(kafka_settings: KafkaSettings, topic: str) -> None:
     source = producer(kafka_settings, f"t-{topic}")
     source.init_transactions()
@@ -51,7 +59,7 @@ def test_aborted_records_are_never_seen(kafka_settings: KafkaSettings, topic: st
     source.close()
     reader = KafkaReader(topic, kafka_settings)
     # 12 records and 4 markers; the log ends with aborted records and their marker.
-    assert reader.end_offsets() == {0: 16}
+    wait_for_end(reader, 16)
     table = read_all(reader, batch=2)
     assert table["value"].to_pylist() == [b"1"] * 3 + [b"2"] * 3
     assert table["offset"].to_pylist() == [0, 1, 2, 8, 9, 10]
@@ -76,11 +84,8 @@ def test_an_open_transaction_is_beyond_the_end(kafka_settings: KafkaSettings, to
     assert read_all(reader)["value"].to_pylist() == [b"1"]
     with pytest.raises(SourceError, match="ends at offset 1"):
         list(reader.messages_until({0: 3}))
-    opened.abort_transaction()  # the broker answers before its marker is in the log
-    until = time.monotonic() + 60
-    while reader.end_offsets() == {0: 1} and time.monotonic() < until:
-        time.sleep(0.05)
-    assert reader.end_offsets() == {0: 4}
+    opened.abort_transaction()
+    wait_for_end(reader, 4)
     assert read_all(reader)["value"].to_pylist() == [b"3"]
     for closing in (before, opened, reader):
         closing.close()

@@ -60,8 +60,9 @@ def backfill(
     output: Path,
     settings: Settings | None = None,
     progress: Progress = lambda stage, counts, seconds: None,
+    begun: Callable[[str], None] = lambda stage: None,
 ) -> run.Run:
-    """Write the run `output`. `progress` is called after each stage that was done now.
+    """Write the run `output`. `begun` is called before each stage that is done now, `progress` after it.
 
     Raises SourceError or ContractError where `output` holds something else, or the input is damaged;
     TransientError where payloads cannot be had now (run it again then).
@@ -77,6 +78,7 @@ def backfill(
                 this.counts[stage.name] = done[stage.name]["counts"]
                 this.seconds[stage.name] = done[stage.name]["seconds"]
                 continue
+            begun(stage.name)
             started = time.monotonic()
             job.clear_stage(output, stage.name, stage.folders)
             counts = this.counts[stage.name] = stage.work(this)

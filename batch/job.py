@@ -23,7 +23,7 @@ from shared.spec import Spec
 
 WORK = "_work"
 MOST_PARTITIONS = 4096
-ROWS_WORTH_A_CORE = 1000  # fewer are done before a second task has started
+ROWS_WORTH_A_TASK = 1000  # fewer are done before a second task has started
 DEAD_LETTERS = "dead_letters"
 
 
@@ -69,13 +69,19 @@ class Job:
         """The output of a stage of the run itself."""
         return Output(self.run / name, STAGES[name].schema)
 
-    def partitions(self, rows: int, rows_each: int) -> int:
-        """How many partitions this many rows want: one a core at least, unless the settings say."""
+    def partitions(
+        self, rows: int, rows_each: int, worth: int = ROWS_WORTH_A_TASK, tasks_a_core: int = 1
+    ) -> int:
+        """How many partitions this many rows want, unless the settings say.
+
+        As many as give `tasks_a_core`, as long as each has `worth` rows; more where there are more than
+        `rows_each` in each.
+        """
         if self.settings.partitions is not None:
             return self.settings.partitions
         cores: int = self.spark.sparkContext.defaultParallelism
         wanted = -(-rows // rows_each)
-        return min(MOST_PARTITIONS, max(1, wanted, min(cores, rows // ROWS_WORTH_A_CORE)))
+        return min(MOST_PARTITIONS, max(1, wanted, min(tasks_a_core * cores, rows // worth)))
 
 
 def open_work(run: Path, contract: str, identity: str, stages: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -68,6 +68,13 @@ def start(master: str | None = None, settings: dict[str, str] | None = None) -> 
     return session
 
 
+def running_tasks(session: SparkSession) -> tuple[int, int]:
+    """(finished, all) tasks of what Spark is at now; (0, 0) between two things. For any thread."""
+    tracker = session.sparkContext.statusTracker()
+    stages = [info for stage in tracker.getActiveStageIds() if (info := tracker.getStageInfo(stage))]
+    return sum(info.numCompletedTasks for info in stages), sum(info.numTasks for info in stages)
+
+
 def _require_java() -> None:
     home = os.environ.get("JAVA_HOME")
     if not (shutil.which("java") or (home and (Path(home) / "bin" / "java").is_file())):

@@ -14,6 +14,9 @@ from shared.spec import Times
 
 SCHEMA = versions.WINNER_SCHEMA.insert(0, pa.field("shard", pa.int32()))
 ROWS_EACH = 50_000  # events a partition
+# The features of a file are one task. Of pictures that is 20 to 40 ms each, so there are as many tasks as let
+# all cores end together and show progress, but none of less than some seconds.
+IMAGES_WORTH_A_TASK, IMAGE_TASKS_A_CORE = 128, 16
 
 _IDENTITY = ["id", "op", "event_time", "digest"]  # records with these equal are one event
 
@@ -24,7 +27,8 @@ def winners(job: Job) -> Counts:
     counts: winners, files (partitions), event_set (a digest of the distinct events).
     """
     seen = job.counts["events"]
-    files = job.partitions(seen["events"], ROWS_EACH)
+    many = (IMAGES_WORTH_A_TASK, IMAGE_TASKS_A_CORE) if job.spec.kind == "image" else ()
+    files = job.partitions(seen["events"], ROWS_EACH, *many)
     horizon = versions.horizon(seen["watermark"], job.spec.times)
     counts = job.write(
         by_shard(job.read("events", "events"), files, "id"),

@@ -1,15 +1,24 @@
 """`crossfade backfill`: a lake or files in, a run out."""
 
 import json
+import sys
 import time
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
+from rich.live import Live
+from rich.text import Text
 
 from cli.options import column_options
 from shared.source_events import ColumnOptions
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 
 @click.command()
@@ -53,21 +62,51 @@ def command(
     check_schemes()
     spec = load(spec_name)
     source = open_input(inputs, columns)
-    console = Console(stderr=True)
     started = time.monotonic()
-    names = [stage.name for stage in STAGES]
+    console = Console(stderr=True, quiet=as_json or not sys.stderr.isatty())
+    shown = Shown(console, [stage.name for stage in STAGES])
 
-    def progress(stage: str, counts: dict[str, Any], seconds: float) -> None:
-        if console.is_terminal:
-            console.print(f"[{names.index(stage) + 1}/{len(names)}] {stage} {seconds:.1f} s", markup=False)
+    def start_spark() -> "SparkSession":
+        spark = session.start(master)
+        shown.tasks = partial(session.running_tasks, spark)
+        return spark
 
-    run = backfill(lambda: session.start(master), spec, source, output, Settings(decider=decider), progress)
+    # Standard output is left alone: it may be a pipe.
+    live = Live(shown, console=console, refresh_per_second=2, transient=True, redirect_stdout=False)
+    with nullcontext() if console.quiet else live:
+        settings = Settings(decider=decider)
+        run = backfill(start_spark, spec, source, output, settings, shown.ended, shown.begun)
     seconds = time.monotonic() - started
     if as_json:
         summary = {"run": str(output), "contract_id": run.contract_id, "seconds": run.manifest["seconds"]}
         click.echo(json.dumps(summary | {"counts": run.manifest["counts"], "input": run.manifest["input"]}))
         return
     show(run.manifest, output, seconds)
+
+
+class Shown:
+    """A backfill on a terminal: a line for each stage that is done, and one for what Spark is at."""
+
+    def __init__(self, console: Console, stages: list[str]) -> None:
+        self._console, self._stages = console, stages
+        self._now, self._since = "starting Spark", time.monotonic()
+        self.tasks: Callable[[], tuple[int, int]] = lambda: (0, 0)
+
+    def begun(self, stage: str) -> None:
+        self._now, self._since = self._numbered(stage), time.monotonic()
+
+    def ended(self, stage: str, counts: dict[str, Any], seconds: float) -> None:
+        self._console.print(f"{self._numbered(stage)} {seconds:.1f} s", markup=False, highlight=False)
+
+    def __rich__(self) -> Text:
+        line = f"{self._now} {time.monotonic() - self._since:.0f} s"
+        with suppress(Exception):  # of a Spark that is being stopped, which whoever does that will say
+            done, tasks = self.tasks()
+            line += f", {done:,} of {tasks:,} tasks" if tasks else ""
+        return Text(line)
+
+    def _numbered(self, stage: str) -> str:
+        return f"[{self._stages.index(stage) + 1}/{len(self._stages)}] {stage}"
 
 
 def show(manifest: dict[str, Any], output: Path, seconds: float) -> None:

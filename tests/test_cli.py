@@ -1,3 +1,4 @@
+import io
 import os
 import signal
 import subprocess
@@ -12,8 +13,10 @@ import click
 import orjson
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 import cli
+from cli.backfill import Shown
 from cli.main import COMMANDS, main
 from shared.errors import CrossfadeError
 from tests import runs
@@ -103,6 +106,24 @@ def test_errors_become_statuses(broken: Any, error: BaseException, status: int, 
 def test_usage_errors_are_2(arguments: list[str]) -> None:
     shown = crossfade(*arguments)
     assert shown.exit_code == 2 and "Usage:" in shown.stderr
+
+
+def test_a_backfill_on_a_terminal_shows_what_it_is_at() -> None:
+    screen = io.StringIO()
+    shown = Shown(Console(file=screen), ["events", "features"])
+    assert str(shown.__rich__()) == "starting Spark 0 s"
+    shown.begun("features")
+    assert str(shown.__rich__()) == "[2/2] features 0 s"
+    shown.tasks = lambda: (1_300, 2_000)
+    assert str(shown.__rich__()) == "[2/2] features 0 s, 1,300 of 2,000 tasks"
+    shown.tasks = stopped
+    assert str(shown.__rich__()) == "[2/2] features 0 s"
+    shown.ended("features", {}, 12.34)
+    assert screen.getvalue() == "[2/2] features 12.3 s\n"
+
+
+def stopped() -> tuple[int, int]:
+    raise ConnectionError("Spark is being stopped")
 
 
 def test_an_unknown_name_imports_nothing() -> None:

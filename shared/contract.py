@@ -33,8 +33,10 @@ def _limits(spec: Spec) -> dict[str, int]:
 
 
 def _channel(channel: Channel) -> dict[str, Any]:
-    parameters = asdict(channel.extractor)  # type: ignore[call-overload]
+    parameters = asdict(channel.extractor) | dict(channel.extractor.contents)  # type: ignore[call-overload]
     match = asdict(channel.match)
+    if match["min_inliers"] is None:  # younger than the contracts of the other rules
+        del match["min_inliers"]
     if channel.match.threshold is not None:  # "0.7" and "0.70" are one threshold
         match["threshold"] = str(channel.match.fraction)
     return {

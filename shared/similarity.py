@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from numba import njit
 
+from shared.geometry import count_inliers
 from shared.spec import Channel
 
 Int64s = npt.NDArray[np.int64]
@@ -21,7 +22,8 @@ class ChannelFeatures:
     """One channel's features of n items, as both engines store them; null where it has none.
 
     Both binary or large binary. signatures: `permutations` uint32 little-endian. records: what the match
-    rule needs: jaccard the sorted tokens (uint64 little-endian), hamming the packed bits, agreement b"".
+    rule needs: jaccard the sorted tokens (uint64 little-endian), hamming the packed bits, agreement b"",
+    inliers the local features (shared/geometry.py).
     """
 
     signatures: pa.Array
@@ -84,6 +86,11 @@ def _measure(
         values, offsets = _buffers(feature.signatures, np.uint32)
         k = channel.minhash.permutations
         return _count_bands(values, offsets, left, right, k, 1), np.full(len(left), k, np.int64)
+    if rule == "inliers":
+        values, offsets = _buffers(feature.records, np.uint64)
+        assert channel.match.min_inliers is not None  # the spec was checked for it
+        found = count_inliers(values, offsets, left, right, channel.match.min_inliers)
+        return found, np.ones(len(left), np.int64)
     values, offsets = _buffers(feature.records, np.uint8)
     bits = channel.extractor.bit_count
     return bits - _distances(values, offsets, left, right, bits // 8), np.full(len(left), bits, np.int64)
@@ -92,6 +99,8 @@ def _measure(
 def _accepts(channel: Channel, numerator: Int64s, denominator: Int64s) -> npt.NDArray[np.bool_]:
     if channel.match.max_distance is not None:
         return np.asarray(denominator - numerator <= channel.match.max_distance)
+    if channel.match.min_inliers is not None:
+        return np.asarray(numerator >= channel.match.min_inliers)
     p, q = channel.match.fraction.as_integer_ratio()
     return np.asarray(numerator * q >= p * denominator)  # q <= 10^9 and counts < 2^31: no overflow
 

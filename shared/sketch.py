@@ -97,6 +97,8 @@ def _records(channel: Channel, extraction: Extraction, missing: pa.Array) -> pa.
     if channel.match.rule == "hamming":
         assert extraction.bits is not None  # the spec was checked for it
         return _fixed_width(extraction.bits, missing)
+    if channel.match.rule == "inliers":
+        return pc.if_else(missing, None, extraction.records)
     return pc.if_else(missing, None, pa.array([b""] * n, pa.large_binary()))
 
 

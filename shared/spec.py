@@ -19,7 +19,12 @@ from shared.extractors import make
 from shared.extractors.protocol import Extractor
 
 CLUSTER_RULES = ("heads", "components")
-MATCH_RULES = ("jaccard", "agreement", "hamming")
+MATCH_SETTINGS = {  # what each rule is told
+    "jaccard": "threshold",
+    "agreement": "threshold",
+    "hamming": "max_distance",
+    "inliers": "min_inliers",
+}
 _DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,30})?")
 
 
@@ -73,11 +78,12 @@ class Draws:
 
 @dataclass(frozen=True)
 class Match:
-    """`threshold` (a decimal string) for jaccard and agreement; `max_distance` (bits) for hamming."""
+    """`threshold` is a decimal string; `max_distance` counts bits, `min_inliers` matched features."""
 
     rule: str
     threshold: str | None = None
     max_distance: int | None = None
+    min_inliers: int | None = None
     min_agreeing_bands: int = 0
 
     @property
@@ -220,20 +226,35 @@ def _check_channel(channel: Channel, where: str) -> None:
     _between(draws.first, 0, 1024, f"{where}: draws.first")
     _between(draws.near, 0, 1024, f"{where}: draws.near")
     _between(match.min_agreeing_bands, 0, bands.count, f"{where}: match.min_agreeing_bands")
-    if match.rule not in MATCH_RULES:
-        raise SpecError(f"{where}: match.rule is {match.rule!r}; it must be one of {', '.join(MATCH_RULES)}")
-    if match.rule == "hamming":
-        bits = channel.extractor.bit_count
-        if not bits:
+    if match.rule not in MATCH_SETTINGS:
+        raise SpecError(
+            f"{where}: match.rule is {match.rule!r}; it must be one of {', '.join(MATCH_SETTINGS)}"
+        )
+    bits = channel.extractor.bit_count
+    if match.rule == "hamming" and not bits:
+        raise SpecError(
+            f"{where}: match.rule hamming needs bits, which {channel.extractor_name} does not give"
+        )
+    if match.rule == "inliers" and not channel.extractor.has_geometry:
+        raise SpecError(
+            f"{where}: match.rule inliers needs local features, which {channel.extractor_name} does not give"
+        )
+    wanted = MATCH_SETTINGS[match.rule]
+    for name in dict.fromkeys(MATCH_SETTINGS.values()):
+        if (getattr(match, name) is not None) != (name == wanted):
             raise SpecError(
-                f"{where}: match.rule hamming needs bits, which {channel.extractor_name} does not give"
+                f"{where}: match.rule {match.rule} takes {wanted}; {name} is {getattr(match, name)}"
             )
-        if match.max_distance is None or match.threshold is not None:
-            raise SpecError(f"{where}: match.rule hamming takes max_distance (bits) and no threshold")
+    if match.max_distance is not None:
         _between(match.max_distance, 0, bits - 1, f"{where}: match.max_distance")
-        return
-    if match.threshold is None or match.max_distance is not None:
-        raise SpecError(f"{where}: match.rule {match.rule} takes a threshold and no max_distance")
+    elif match.min_inliers is not None:
+        _between(match.min_inliers, 4, 1000, f"{where}: match.min_inliers")
+    else:
+        _check_threshold(match, where)
+
+
+def _check_threshold(match: Match, where: str) -> None:
+    assert match.threshold is not None
     if not _DECIMAL.fullmatch(match.threshold):  # Fraction takes 7/10 too, and would hang on 1e-400000000
         raise SpecError(f'{where}: match.threshold {match.threshold!r} is not a decimal such as "0.7"')
     fraction = match.fraction

@@ -102,8 +102,8 @@ BAD: list[tuple[str, Any, str]] = [
         0.7,
         "match: threshold is 0.7; it must be str in quotes, so that it stays exact",
     ),
-    ("channel.match.threshold", None, "match.rule jaccard takes a threshold and no max_distance"),
-    ("channel.match.max_distance", 3, "match.rule jaccard takes a threshold and no max_distance"),
+    ("channel.match.threshold", None, "match.rule jaccard takes threshold; threshold is None"),
+    ("channel.match.max_distance", 3, "match.rule jaccard takes threshold; max_distance is 3"),
     ("channel.match.threshold", "much", "match.threshold 'much' is not a decimal"),
     ("channel.match.threshold", "1/0", "match.threshold '1/0' is not a decimal"),
     ("channel.match.threshold", "7/10", "match.threshold '7/10' is not a decimal"),
@@ -127,8 +127,8 @@ def test_each_error_has_its_sentence(path: str, value: Any, sentence: str) -> No
 @pytest.mark.parametrize(
     ("path", "value", "sentence"),
     [
-        ("channel.match.max_distance", None, "match.rule hamming takes max_distance (bits) and no threshold"),
-        ("channel.match.threshold", "0.7", "match.rule hamming takes max_distance (bits) and no threshold"),
+        ("channel.match.max_distance", None, "match.rule hamming takes max_distance; max_distance is None"),
+        ("channel.match.threshold", "0.7", "match.rule hamming takes max_distance; threshold is 0.7"),
         ("channel.match.max_distance", 64, "match.max_distance is 64; it must be from 0 to 63"),
         ("channel.match.max_distance", -1, "match.max_distance is -1; it must be from 0 to 63"),
         ("channel.parameters.dimensions", None, "embedding.hyperplanes needs the parameter 'dimensions'"),

@@ -10,11 +10,18 @@ from shared.extractors.hyperplanes import Hyperplanes
 from shared.extractors.pdq import Pdq
 from shared.extractors.protocol import Extraction, Extractor
 from shared.extractors.text import Shingles
+from shared.extractors.words import VisualWords, WordPairs
 
 __all__ = ["REGISTRY", "Extraction", "Extractor", "make"]
 
 REGISTRY: Mapping[str, type[Any]] = MappingProxyType(
-    {"text.shingles": Shingles, "image.pdq": Pdq, "embedding.hyperplanes": Hyperplanes}
+    {
+        "text.shingles": Shingles,
+        "image.pdq": Pdq,
+        "image.words": VisualWords,
+        "image.word_pairs": WordPairs,
+        "embedding.hyperplanes": Hyperplanes,
+    }
 )
 
 

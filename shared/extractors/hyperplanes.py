@@ -1,6 +1,7 @@
 """`embedding.hyperplanes`: a float vector -> the sides of random hyperplanes it lies on (Charikar 2002)."""
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -39,6 +40,8 @@ class Hyperplanes:
     seed: int = 1
 
     kind: ClassVar[str] = "vector"
+    has_geometry: ClassVar[bool] = False
+    contents: ClassVar[Mapping[str, str]] = {}
 
     def __post_init__(self) -> None:
         if not 1 <= self.dimensions <= MAX_DIMENSIONS:

@@ -1,5 +1,6 @@
 """`image.pdq`: a picture -> the 256 bits of its PDQ hash (Facebook 2019), taken from a smooth thumbnail."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -38,6 +39,8 @@ class Pdq:
     min_quality: int = 20
 
     kind: ClassVar[str] = "image"
+    has_geometry: ClassVar[bool] = False
+    contents: ClassVar[Mapping[str, str]] = {}
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_quality <= 100:

@@ -4,6 +4,7 @@ import functools
 import re
 import sys
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -40,6 +41,8 @@ class Shingles:
     casefold: bool = True
 
     kind: ClassVar[str] = "text"
+    has_geometry: ClassVar[bool] = False
+    contents: ClassVar[Mapping[str, str]] = {}
 
     def __post_init__(self) -> None:
         if self.unit not in UNITS:

@@ -24,8 +24,8 @@ class Method:
 
 @dataclass(frozen=True)
 class Preset:
-    """candidates: the share of pairs of a query and a photograph that is not its own that are drawn, each
-    query alone. verified: the share of all pairs of the stream that were drawn.
+    """candidates, verified: of the pairs of a query and a photograph that is not its own, the shares that
+    are drawn and that the last channel verifies, each query alone. drawn: of all pairs of the stream.
     """
 
     runs: Runs
@@ -33,6 +33,7 @@ class Preset:
     alone: Scores
     candidates: float
     verified: float
+    drawn: float
     edges: QueryEdges
     costs: Costs
     look_alikes: dict[str, LookAlikes]
@@ -45,7 +46,7 @@ class Preset:
     @property
     def shipped(self) -> Setting:
         """The preset itself among the settings, with its draws."""
-        return Setting(self.name, "", 0, 0, "as shipped", self.alone.whole.recall, self.candidates)
+        return Setting(self.name, "", 0, 0, "as shipped", self.alone.whole.recall, self.verified)
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,8 @@ def _preset(protocol: Protocol, runs: Runs, files: list[Path], cache: Path) -> P
         stream=score(protocol, answers_of_run(protocol, run)),
         alone=score(protocol, alone.answers),
         candidates=float(alone.candidates[~protocol.same_photograph].mean()),
-        verified=runs.batch.manifest["counts"]["pairs"] / (items * (items - 1) // 2),
+        verified=float(alone.verified[~protocol.same_photograph].mean()),
+        drawn=runs.batch.manifest["counts"]["pairs"] / (items * (items - 1) // 2),
         edges=query_edges(protocol, run),
         costs=costs(spec, run, files),
         look_alikes=look_alikes(spec, protocol.root),

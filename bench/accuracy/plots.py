@@ -46,7 +46,7 @@ def attacks(result: Result, output: Path) -> None:
 
 
 def settings(presets: list[Preset], output: Path) -> None:
-    """Recall against the share of candidates, on a logarithmic scale: a panel a preset."""
+    """Recall against the share of pairs verified, on a logarithmic scale: a panel a preset."""
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(8, 4.4 * len(presets)), layout="constrained")
         for axes, preset in zip(figure.subplots(len(presets), 1, squeeze=False)[:, 0], presets, strict=True):
@@ -70,7 +70,7 @@ def _panel(axes: Any, preset: Preset) -> None:
             axes.scatter(*_places(points), label=name, **mark)
     axes.scatter(*_places([preset.shipped]), marker="*", s=120, color="#c02030", zorder=4, label="as shipped")
     axes.set_xscale("log")
-    axes.set_xlabel("candidates, % of the pairs of different photographs (numbers at the lines: bands)")
+    axes.set_xlabel("verified, % of the pairs of different photographs (numbers at the lines: bands)")
     axes.set_ylabel("recall")
     axes.set_title(f"{preset.name}: {plain[0].extractor}", loc="left", fontsize=10)
     axes.grid(color="#dddddd", linewidth=0.6)

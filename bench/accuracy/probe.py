@@ -26,15 +26,20 @@ from shared.spec import Channel, Spec
 Int64s = npt.NDArray[np.int64]
 Features = list[ChannelFeatures]  # one a channel, of the same items
 
+_AT_ONCE = 50_000  # pairs
+
 _draw_bounds = njit(cache=True)(lsh.draw_bounds)
 
 
 @dataclass(frozen=True)
 class Probed:
-    """answers, candidates: bool[queries, database]: an edge or a common cluster; drawn in some bucket."""
+    """bool[queries, database] each: an edge or a common cluster; drawn in some bucket; and, of those drawn,
+    what the last channel verifies (the others come by its `min_agreeing_bands`).
+    """
 
     answers: Answers
     candidates: Answers
+    verified: Answers
 
 
 def probe(spec: Spec, features: Features, size: int) -> Probed:
@@ -61,7 +66,8 @@ def probe(spec: Spec, features: Features, size: int) -> Probed:
     edges[asked[matched] + size, shown[matched]] = True
     heads[size:] = _join(channels, features, edges, heads, np.arange(size, total))
     together = heads[size:, None] == heads[None, :size]
-    return Probed(np.asarray(edges[size:] | together), candidates)
+    verified = candidates & _enough_bands(channels[-1], features[-1], candidates)
+    return Probed(np.asarray(edges[size:] | together), candidates, verified)
 
 
 def read_features(protocol: Protocol, run: Run) -> Features:
@@ -103,6 +109,22 @@ def buckets(channel: Channel, feature: ChannelFeatures) -> tuple[Int64s, npt.NDA
     values = b"".join(feature.signatures.drop_null().to_pylist())
     signatures = np.frombuffer(values, "<u4").reshape(len(present), channel.minhash.permutations)
     return present, lsh.buckets(signatures, channel.bands)
+
+
+def _enough_bands(channel: Channel, feature: ChannelFeatures, candidates: Answers) -> Answers:
+    """bool[queries, database]: of the candidates, those with the channel's `min_agreeing_bands`."""
+    size = candidates.shape[1]
+    present, values = buckets(channel, feature)
+    row = np.full(size + len(candidates), -1)
+    row[present] = np.arange(len(present))
+    asked, shown = np.nonzero(candidates)
+    pairs = np.stack([row[asked + size], row[shown]])
+    there = (pairs >= 0).all(axis=0)
+    enough = np.zeros_like(candidates)
+    for part in np.array_split(np.flatnonzero(there), 1 + len(asked) // _AT_ONCE):
+        agreeing = (values[pairs[0, part]] == values[pairs[1, part]]).sum(axis=1)
+        enough[asked[part], shown[part]] = agreeing >= channel.match.min_agreeing_bands
+    return enough
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]

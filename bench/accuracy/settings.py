@@ -1,4 +1,4 @@
-"""Recall against the share of candidates, for other bands, rows and rankings than a preset's.
+"""Recall against the share of pairs that are verified, for other bands, rows and cuts than a preset's.
 
 From tokens that are extracted once; no engine runs. One channel of the preset is varied, the others stay as
 they are. Draws of the varied channel are left out of account: in buckets of 250 photographs they cut little.
@@ -27,7 +27,7 @@ BANDS = (16, 32, 64, 128, 256, 512)
 ROWS = (1, 2, 3, 4)
 AGREEING = (2, 3, 4, 6, 8)  # bands
 KEPT = (1, 3, 10, 30)  # candidates a query
-_RANKED = ((256, 1), (512, 1), (512, 2))  # bands x rows that are cut, too
+_CUT = ((128, 1), (256, 1), (512, 1))  # bands x rows that are cut, too
 
 Int64s = npt.NDArray[np.int64]
 
@@ -36,8 +36,8 @@ Int64s = npt.NDArray[np.int64]
 class Setting:
     """extractor: of the varied channel. cut: "", `agreeing >= n` or `best k`.
 
-    recall: of positives whose original is a candidate and matches, as candidates after the cut. share: of
-    pairs of different photographs that are candidates, in any channel.
+    recall: of positives whose original is a candidate and matches. share: of the pairs of different
+    photographs, those that the varied channel verifies: candidates of any channel, after the cut.
     """
 
     preset: str
@@ -64,12 +64,12 @@ def settings(
     accepted_elsewhere = _accepts(others, asked + size, shown)
     candidates = drawn([c for c, _ in others], [f for _, f in others], size) if others else None
 
-    def setting(bands: int, rows: int, cut: str, kept: Answers, needed: int = 1) -> Setting:
-        enough = accepted & (agreeing[asked, shown] >= needed)
+    def setting(bands: int, rows: int, cut: str, kept: Answers, needed: int = 0) -> Setting:
         if candidates is not None:
             kept = kept | candidates
-        found = kept[asked, shown] & (enough | accepted_elsewhere)
-        share = float(kept[~protocol.same_photograph].mean())
+        verified = kept & (agreeing >= needed)
+        found = (verified[asked, shown] & accepted) | (kept[asked, shown] & accepted_elsewhere)
+        share = float(verified[~protocol.same_photograph].mean())
         return Setting(spec.name, channel.extractor_name, bands, rows, cut, float(found.mean()), share)
 
     found: list[Setting] = []
@@ -77,8 +77,8 @@ def settings(
     for rows in ROWS:
         for bands, agreeing in _agreeing(*extracted, rows, channel.minhash.seed, size):
             found.append(setting(bands, rows, "", agreeing > 0))
-            if (bands, rows) in _RANKED:
-                found += [setting(bands, rows, f"agreeing >= {n}", agreeing >= n, n) for n in AGREEING]
+            if (bands, rows) in _CUT:
+                found += [setting(bands, rows, f"agreeing >= {n}", agreeing > 0, n) for n in AGREEING]
                 found += [setting(bands, rows, f"best {k}", _best(agreeing, k)) for k in KEPT]
     return found
 

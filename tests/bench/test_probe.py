@@ -2,6 +2,7 @@
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -41,7 +42,7 @@ def test_it_says_what_the_oracle_says_of_each_query_alone(seed: int) -> None:
             "pairs",
             parameters={"unit": "word", "size": 2, "normalise": "NFKC", "casefold": True},
             draws={"first": rng.randrange(2), "near": rng.randrange(2)},
-            match=rule("0.3"),
+            match=rule("0.3", agreeing=rng.randrange(3)),
         ),
     )
     size = 25
@@ -59,6 +60,25 @@ def test_it_says_what_the_oracle_says_of_each_query_alone(seed: int) -> None:
         candidates = [(name, names[-1]) in drawn for name in names[:-1]]
         assert found.answers[query - size].tolist() == answers
         assert found.candidates[query - size].tolist() == candidates
+        last = names.pop()
+        verified = [
+            drawn and enough_bands(spec, expected, name, last)
+            for drawn, name in zip(candidates, names, strict=True)
+        ]
+        assert found.verified[query - size].tolist() == verified
+
+
+def enough_bands(spec: dict[str, Any], expected: oracle.Expected, a: str, b: str) -> bool:
+    """Whether the last channel looks at the pair: both have features there, and enough bands agree."""
+    channel = spec["channels"][-1]
+    one, other = (expected.signatures.get((name, channel["name"])) for name in (a, b))
+    if one is None or other is None:
+        return False
+    bands = range(channel["bands"]["count"])
+    agreeing = sum(
+        oracle.band_values(channel, one, i) == oracle.band_values(channel, other, i) for i in bands
+    )
+    return agreeing >= channel["match"]["min_agreeing_bands"]
 
 
 @pytest.mark.spark

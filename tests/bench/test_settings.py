@@ -75,12 +75,13 @@ def test_a_setting_is_what_a_spec_with_it_would_give(given: Given) -> None:
     assert plain[16, 4].share < plain[512, 1].share and plain[16, 4].recall < plain[512, 1].recall
 
 
-def test_cuts_keep_the_pairs_with_most_agreeing_bands(given: Given) -> None:
+def test_cuts_keep_the_pairs_with_most_agreeing_bands(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
     protocol, files, cache = given
-    spec = with_bands(512, 2, max_distance=200)
+    monkeypatch.setattr("bench.accuracy.settings._CUT", ((128, 4),))
+    spec = with_bands(128, 4, max_distance=200)
     features, size = extract(given, spec), len(protocol.database)
     cuts = {
-        e.cut: e for e in settings(protocol, spec, features, files, cache) if (e.bands, e.rows) == (512, 2)
+        e.cut: e for e in settings(protocol, spec, features, files, cache) if (e.bands, e.rows) == (128, 4)
     }
     present, values = buckets(spec.channels[0], features[0])
     agreeing = np.zeros((len(protocol.queries), size), int)
@@ -104,7 +105,10 @@ def test_cuts_keep_the_pairs_with_most_agreeing_bands(given: Given) -> None:
         reached = np.mean([kept[pair] for pair in positives])
         assert cuts[f"best {k}"].recall <= reached
     assert cuts["best 1"].recall < cuts["best 30"].recall == cuts[""].recall
-    assert cuts["agreeing >= 8"].recall <= cuts["agreeing >= 2"].recall <= cuts[""].recall
+    assert cuts["agreeing >= 8"].share < cuts["agreeing >= 2"].share < cuts[""].share
+    for n in (2, 8):
+        reached = np.mean([agreeing[pair] >= n for pair in positives])  # within 200 bits every pair matches
+        assert cuts[f"agreeing >= {n}"].recall == pytest.approx(reached)
 
 
 def test_tokens_of_another_extractor_are_not_taken(given: Given, tmp_path: Path) -> None:
@@ -120,6 +124,9 @@ def test_tokens_of_another_extractor_are_not_taken(given: Given, tmp_path: Path)
 
 def test_the_channel_of_words_is_the_one_that_varies() -> None:
     assert varied(with_bands(16, 1)) == 0
+    small, large = load("photos-small"), load("photos-large")
+    assert small.channels[varied(small)].extractor_name == "image.words"
+    assert large.channels[varied(large)].extractor_name == "image.word_pairs"
 
 
 def test_the_front_leaves_out_what_another_setting_beats() -> None:

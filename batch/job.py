@@ -32,7 +32,7 @@ class Settings:
     """What may differ between machines and never changes a result.
 
     partitions: of every shuffle; None = by size. decider: "driver", "joins" or None = the driver where
-    edges and records fit into `driver_bytes`.
+    edges and records fit into `driver_bytes`. Pairs are verified in a mapped index where that fits in.
     """
 
     partitions: int | None = None

@@ -2,18 +2,20 @@
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from batch import mapped
 from batch.job import Job, add_up
 from batch.partitions import by_shard
-from batch.tasks import Batches, Counts, Output, Outputs
+from batch.tasks import Batches, Counts, Output, Outputs, Task
 from shared import digests
 from shared.run import EDGES
-from shared.similarity import NO_MATCH, ChannelFeatures, verify
+from shared.similarity import NO_MATCH, ChannelFeatures, Matches, verify
 from shared.spec import Channel
 
 # The result of a pair of ranks; channel is its order in the spec, or NO_MATCH.
@@ -37,10 +39,18 @@ def verified(job: Job) -> Counts:
     """
     drawn = job.counts["pairs"]["drawn"]
     parts = job.partitions(drawn, PAIRS_EACH)
-    rows = with_features(job, job.read("pairs").distinct(), parts)
+    job.spark.conf.set("spark.sql.shuffle.partitions", parts)
+    pairs = job.read("pairs").distinct()
+    task: Task
+    if mapped.fits(job):
+        file = job.work("verified", "index.arrow")
+        mapped.write_mapped(job, file)
+        rows, task = pairs, partial(_verify_mapped, job.spec.channels, file)
+    else:
+        rows, task = with_features(job, pairs, parts), partial(_verify, job.spec.channels)
     counts = job.write(
         rows,
-        partial(_verify, job.spec.channels),
+        task,
         results=Output(job.work("verified", "results"), RESULT_SCHEMA),
         edges=Output(job.work("verified", "edges"), EDGES.schema),
     )
@@ -77,7 +87,10 @@ def verify_batch(channels: Sequence[Channel], batch: pa.RecordBatch) -> pa.Table
         for c in range(len(channels))
     ]
     rows = np.arange(n)
-    matches = verify(channels, features, rows, rows + n)
+    return _results(batch, verify(channels, features, rows, rows + n))
+
+
+def _results(batch: pa.RecordBatch, matches: Matches) -> pa.Table:
     return pa.table(
         [
             batch.column("later"),
@@ -91,28 +104,42 @@ def verify_batch(channels: Sequence[Channel], batch: pa.RecordBatch) -> pa.Table
 
 
 def _verify(channels: Sequence[Channel], batches: Batches, outputs: Outputs) -> Counts:
-    pairs = matches = 0
+    counts: Counts = {}
     for batch in batches:
-        result = verify_batch(channels, batch)
-        outputs.write("results", result)
-        found = np.flatnonzero(result.column("channel").to_numpy() != NO_MATCH)
-        both = (
-            pa.table(batch)
-            .select(["e_id", "l_id"])
-            .take(pa.array(found))
-            .rename_columns(["earlier", "later"])
-        )
-        match = result.take(pa.array(found))
-        outputs.write(
-            "edges",
-            both.append_column("shard", pa.array(digests.shards(both.column("later")), pa.int32()))
-            .append_column("channel", channel_names(channels, match.column("channel").to_numpy()))
-            .append_column("numerator", match.column("numerator"))
-            .append_column("denominator", match.column("denominator")),
-        )
-        pairs += batch.num_rows
-        matches += len(found)
-    return {"pairs": pairs, "edges": matches}
+        result, ids = verify_batch(channels, batch), (batch.column("l_id"), batch.column("e_id"))
+        counts = add_up([counts, _write(channels, result, *ids, outputs)])
+    return counts
+
+
+def _verify_mapped(channels: Sequence[Channel], file: Path, batches: Batches, outputs: Outputs) -> Counts:
+    counts: Counts = {}
+    index = mapped.open_mapped(file)
+    for batch in batches:
+        later, earlier = (index.rows(batch.column(name).to_numpy()) for name in ("later", "earlier"))
+        result = _results(batch, verify(channels, index.features, later, earlier))
+        ids = index.ids.take(pa.array(later)), index.ids.take(pa.array(earlier))
+        counts = add_up([counts, _write(channels, result, *ids, outputs)])
+    return counts
+
+
+def _write(
+    channels: Sequence[Channel], result: pa.Table, later: pa.Array, earlier: pa.Array, outputs: Outputs
+) -> Counts:
+    """Write results, and the matches among them with the ids of both."""
+    outputs.write("results", result)
+    found = pa.array(np.flatnonzero(result.column("channel").to_numpy() != NO_MATCH))
+    match, later, earlier = result.take(found), later.take(found), earlier.take(found)
+    orders = match.column("channel").to_numpy()
+    columns = {
+        "shard": pa.array(digests.shards(later), pa.int32()),
+        "earlier": earlier,
+        "later": later,
+        "channel": channel_names(channels, orders),
+        "numerator": match.column("numerator"),
+        "denominator": match.column("denominator"),
+    }
+    outputs.write("edges", pa.table(columns))
+    return {"pairs": result.num_rows, "edges": len(found)}
 
 
 def channel_names(

@@ -7,9 +7,9 @@ import textwrap
 from dataclasses import asdict
 from pathlib import Path
 
-from bench.report import WIDTH, machine, markdown, rewrite, text
+from bench.report import WIDTH, Skipped, machine, markdown, rewrite, text
 
-NAMES = ("signatures", "consumer", "backfill")
+NAMES = ("signatures", "consumer", "backfill", "images")
 
 
 def main() -> None:
@@ -26,7 +26,11 @@ def main() -> None:
     print()
     found = {}
     for name in chosen.names or NAMES:
-        table = importlib.import_module(f"bench.{name}").run()
+        try:
+            table = importlib.import_module(f"bench.{name}").run()
+        except Skipped as why:
+            print(f"{name} is skipped: {why}\n", flush=True)
+            continue
         print(text(table), flush=True)
         found[name] = table
         if chosen.write:

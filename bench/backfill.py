@@ -34,7 +34,7 @@ def run(documents: int = DOCUMENTS) -> Table:
             ("export", "--state", state, "--output", stream, "--lake", lake),
             ("diff", batch, stream, "--json", folder / "diff.json"),
         ):
-            seconds[str(command[0])] = _crossfade(*command)
+            seconds[str(command[0])] = crossfade(*command)
         verdict = json.loads((folder / "diff.json").read_bytes())["verdict"]
         assert verdict == "parity", verdict
         manifest = open_run(batch).manifest
@@ -62,7 +62,7 @@ def _table(documents: int, manifest: dict[str, Any], seconds: dict[str, float]) 
     )
 
 
-def _crossfade(*arguments: object) -> float:
+def crossfade(*arguments: object) -> float:
     """Run a command; its wall time. CalledProcessError where it fails, after its output."""
     started = time.perf_counter()
     command = [sys.executable, "-m", "cli.main", *map(str, arguments)]

@@ -13,6 +13,10 @@ from typing import Any
 WIDTH = 100
 
 
+class Skipped(Exception):
+    """A benchmark that cannot be run here; why, in a sentence."""
+
+
 @dataclass(frozen=True)
 class Table:
     """rows: cells as they are shown. notes: sentences below it. numbers: the same for machines."""

@@ -190,6 +190,23 @@ def test_a_snapshot_at_a_fence_is_the_state_of_that_fence(logs: Logs, tmp_path: 
     assert clusters == {item: head for item, (head, *_) in expected.clusters.items()}
 
 
+def test_a_fence_inside_what_was_polled_ahead_is_kept(tmp_path: Path) -> None:
+    """A step without limits polls seven records more; the fence is two behind what it applied."""
+    logs = Logs("memory", KafkaSettings(), tmp_path)
+    history = a_history(90)
+    topic, _ = publish(logs, history)
+    with consumer(logs, history.spec, topic, tmp_path / "state", workers=2) as running:
+        running.recover()
+        running.step()
+        assert running.reader.positions() != running.positions  # one is ahead
+        fence = running.reader.identity.fence({p: at + 1 for p, at in running.positions.items()})
+        follower = Follower(running)
+        follower.to_fence(fence)
+        assert running.fence() == fence == state_fence(running.store)
+        follower.to_end()
+        assert sum(running.positions.values()) >= len(history.records)
+
+
 def test_another_contract_is_refused_by_state_and_topic(logs: Logs, tmp_path: Path) -> None:
     history = a_history(110)
     topic, _ = publish(logs, history)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from cli.options import KafkaSettings, kafka_options
+from cli.status import status
 
 
 @click.command()
@@ -62,17 +62,19 @@ def command(
         raise click.UsageError("--snapshot-at FENCE and --snapshot DIR go together")
     check_schemes()
     spec = load(spec_name)
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
     started = time.monotonic()
     workers = default_workers(spec) if workers is None else workers
-    with open_consumer(spec, topic, state, output, settings, batch_size, workers) as consumer:
+    with (
+        status("recovering", quiet=as_json) as show,
+        open_consumer(spec, topic, state, output, settings, batch_size, workers) as consumer,
+    ):
         recovered = consumer.recover()
-        console.print(f"{recovered}; stands at {consumer.fence().describe()}")
-        follower = Follower(consumer, _reporter(console), _stalled(console))
+        _say(f"{recovered}; stands at {consumer.fence().describe()}")
+        follower = Follower(consumer, _reporter(show), _stalled)
         if snapshot_at and snapshot:
             follower.to_fence(read_fence(snapshot_at))
             consumer.store.checkpoint(snapshot)
-            console.print(f"copied the state at {consumer.fence().describe()} to {snapshot}")
+            _say(f"copied the state at {consumer.fence().describe()} to {snapshot}")
         if until_fence:
             follower.to_fence(read_fence(until_fence))
         elif until_end:
@@ -91,22 +93,15 @@ def command(
     click.echo(f"stands at {fence.describe()}")
 
 
-def _stalled(console: Console) -> Callable[[Exception, float], None]:
-    return lambda error, seconds: console.print(f"waiting {seconds:.0f} s: {error}")
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # above the line of `status`, where there is one
 
 
-def _reporter(console: Console) -> Callable[[dict[str, Any], int], None]:
-    """Shows the totals and the lag at most twice a second, in place, on a terminal only."""
-    last = [0.0]
+def _stalled(error: Exception, seconds: float) -> None:
+    _say(f"waiting {seconds:.0f} s: {error}")
 
-    def report(totals: dict[str, Any], lag: int) -> None:
-        now = time.monotonic()
-        if sys.stderr.isatty() and now - last[0] >= 0.5:
-            last[0] = now
-            console.print(
-                f"\r{totals['records']:,} records, {totals['changes']:,} changes, lag {lag:,}   ",
-                end="",
-                highlight=False,
-            )
 
-    return report
+def _reporter(show: Callable[[str], None]) -> Callable[[dict[str, Any], int], None]:
+    return lambda totals, lag: show(
+        f"{totals['records']:,} records, {totals['changes']:,} changes, lag {lag:,}"
+    )

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from cli.status import status
+
 
 @click.command()
 @click.option(
@@ -22,7 +24,9 @@ def command(state: Path, output: Path, fence: Path | None, lake: Path | None) ->
 
     store = open_store(state, create=False)
     try:
-        run = export(store, output, read_fence(fence) if fence else None, lake)
+        with status("exporting") as show:
+            at = read_fence(fence) if fence else None
+            run = export(store, output, at, lake, lambda stage, rows: show(f"{stage}: {rows:,} rows"))
     finally:
         store.close()
     for stage in run.manifest["stages"]:

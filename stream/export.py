@@ -42,10 +42,17 @@ def state_fence(store: Store) -> Fence:
     return Fence.at(log.get("cluster", ""), log.get("topic", ""), positions)
 
 
-def export(store: Store, output: Path, fence: Fence | None = None, lake: Path | None = None) -> run.Run:
+def export(
+    store: Store,
+    output: Path,
+    fence: Fence | None = None,
+    lake: Path | None = None,
+    progress: Callable[[str, int], None] = lambda stage, rows: None,
+) -> run.Run:
     """Write the run folder `output`, the manifest last. The state must stand exactly at `fence`, if given.
 
-    lake: the lake that the run claims to cover, for the manifest.
+    lake: the lake that the run claims to cover, for the manifest. progress(stage, its rows so far) is called
+    now and then.
     """
     spec, at = state_spec(store), state_fence(store)
     if fence is not None and fence != at:
@@ -63,10 +70,12 @@ def export(store: Store, output: Path, fence: Fence | None = None, lake: Path | 
         (run.EDGES, "edges", _edges(spec)),
         (run.CLUSTERS, "clusters", _clusters(spec)),
     ):
-        started = time.monotonic()
+        started, written = time.monotonic(), 0
         with StageWriter(output / stage.name / "part-0.parquet", stage.schema, contract_id(spec)) as writer:
             for table in _tables(store, family, stage.schema, rows):
                 writer.write(table)
+                written += table.num_rows
+                progress(stage.name, written)
         stages[stage.name] = run.stage_entry(output, stage, run.read_back(output, stage))
         seconds[stage.name] = round(time.monotonic() - started, 3)
     source = {"fence": at.to_json()} | ({"lake": str(lake)} if lake else {})

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -40,11 +40,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
-class Fussy:
+class Fussy(Shingles):
     """Shingles. While FILE is there, a text `away FILE` cannot be had, and `kill FILE` kills the worker."""
-
-    kind: ClassVar[str] = "text"
-    bit_count: ClassVar[int] = 0
 
     def extract(self, payloads: pa.Array) -> Extraction:
         for text in payloads.cast(pa.string()).to_pylist():
@@ -53,7 +50,7 @@ class Fussy:
                 if what == "kill":
                     os.kill(os.getpid(), signal.SIGKILL)
                 raise TransientError(f"the storage of {file} is away")
-        return Shingles().extract(payloads)
+        return super().extract(payloads)
 
 
 def fussy() -> Spec:

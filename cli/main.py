@@ -16,7 +16,7 @@ import click
 from shared.errors import CrossfadeError
 
 # Help lines stand here, so that `crossfade --help` imports no command: the command `x` is the
-# attribute `command` of the module `cli.x`.
+# attribute `command` of the module `cli.x` (a hyphen: an underscore there).
 COMMANDS = {
     "demo": "The whole story on sample photographs, with real parts.",
     "doctor": "What is installed, what is missing, what to do.",
@@ -29,6 +29,7 @@ COMMANDS = {
     "diff": "Compare two runs: where do they first part?",
     "evaluate": "Precision, recall and F1 against labelled pairs.",
     "inspect": "What is in a run, a lake or a state.",
+    "train-codebook": "Visual words of your own photographs, checked on some held out.",
     "broker": "A local Apache Kafka, for trying and for tests.",
 }
 EPILOG = """\b
@@ -52,7 +53,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"cli.{cmd_name}").command
+        command = importlib.import_module(f"cli.{cmd_name.replace('-', '_')}").command
         assert isinstance(command, click.Command)
         return command
 

@@ -54,8 +54,10 @@ def open_source(path: Path, columns: ColumnOptions) -> Source:
     )
 
 
-def _folder(root: Path, columns: ColumnOptions) -> Source:
-    """Pictures under `root`: id = relative path, time = the file's or columns.fixed_event_time."""
+def picture_names(root: Path) -> tuple[list[str], int]:
+    """(names, skipped): files at any depth of a folder by their paths in it, in the order of their bytes, and
+    the number of those that are no pictures by their suffix. SourceError where a folder cannot be listed.
+    """
     names, skipped = [], 0
     for folder, _, files in os.walk(root, onerror=_refuse):
         for name in files:
@@ -64,9 +66,14 @@ def _folder(root: Path, columns: ColumnOptions) -> Source:
                 names.append(file.relative_to(root).as_posix())
             else:
                 skipped += 1
+    return sorted(names, key=os.fsencode), skipped
+
+
+def _folder(root: Path, columns: ColumnOptions) -> Source:
+    """Pictures under `root`: id = relative path, time = the file's or columns.fixed_event_time."""
+    names, skipped = picture_names(root)
     if not names:
         raise SourceError(f"{root} holds no picture ({', '.join(IMAGE_SUFFIXES)}), nor .parquet files")
-    names.sort(key=os.fsencode)
     return Source(_folder_batches(root.resolve(), names, columns.fixed_event_time), len(names), skipped)
 
 

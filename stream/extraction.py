@@ -8,18 +8,15 @@ win is forgotten, one that wins and was not is sketched then.
 
 import math
 import multiprocessing
-import os
-import signal
-import threading
-from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import pyarrow as pa
 
 from shared.errors import CrossfadeError, TransientError
 from shared.events import EVENT_SCHEMA
+from shared.processes import end_with_parent, interrupts_held
 from shared.similarity import ChannelFeatures
 from shared.sketch import Sketched, sketch
 from shared.spec import Spec
@@ -41,7 +38,7 @@ class Workers:
         self._pool = ProcessPoolExecutor(
             count, multiprocessing.get_context("spawn"), initializer=_start, initargs=(spec,)
         )
-        with _interrupts_held():
+        with interrupts_held():
             for _ in range(count):
                 self._submit(EVENT_SCHEMA.empty_table())  # starts one
 
@@ -148,15 +145,7 @@ def _read(packed: bytes) -> pa.Table:
 def _start(spec: Spec) -> None:
     global _spec  # noqa: PLW0603
     _spec = spec
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A killed consumer closes nothing, and its workers would wait for it for ever."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
+    end_with_parent()
 
 
 def _work(packed: bytes) -> bytes:
@@ -165,14 +154,3 @@ def _work(packed: bytes) -> bytes:
     for c, features in enumerate(found.features):
         columns |= {f"s{c}": features.signatures, f"r{c}": features.records}
     return _write(pa.table(columns))
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Ctrl-C goes to all processes of a terminal. Those started here leave it to this one, from the first
-    moment on: they inherit that it is blocked. Here it is only late."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

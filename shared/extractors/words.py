@@ -82,21 +82,26 @@ class VisualWords:
             np.ones(len(payloads), np.bool_), offsets, joined, None, pa.array(records, pa.large_binary())
         )
 
+    def local_features(self, picture: npt.NDArray[np.uint8]) -> LocalFeatures | None:
+        """Of uint8[height, width, 3] RGB; None where it is too small or has too few of them."""
+        if min(picture.shape[:2]) < self.min_side:
+            return None
+        features = sift.detect(picture, self.side, self.count)
+        return features if len(features) >= self.min_count else None
+
     def _features(self, picture: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint64], bytes]:
         """(tokens, verification record)."""
-        none = np.empty(0, np.uint64), b""
-        height, width = picture.shape[:2]
-        if min(height, width) < self.min_side:
-            return none
-        features = sift.detect(picture, self.side, self.count)
-        if len(features) < self.min_count:
-            return none
+        features = self.local_features(picture)
+        if features is None:
+            return np.empty(0, np.uint64), b""
         book = codebook.load(self.codebook)
         words = book.words(features.descriptors)
         tokens, plain = self._tokens(features, words), geometry.pack(words, features)
         if not self.mirror:
             return np.unique(tokens), geometry.record(plain, None)
-        flipped = sift.mirrored(features, sift.scaled(height, width, self.side)[1] * sift.POSITION)
+        height, width = picture.shape[:2]
+        _, width = sift.scaled(height, width, self.side)
+        flipped = sift.mirrored(features, width * sift.POSITION)
         words = book.words(flipped.descriptors)
         tokens = np.concatenate([tokens, self._tokens(flipped, words)])
         return np.unique(tokens), geometry.record(plain, geometry.pack(words, flipped))

@@ -37,6 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
     except CrossfadeError as error:
         print(f"Error: {error}", file=sys.stderr)
         return error.exit_status
+    except KeyboardInterrupt:
+        return 130
 
 
 def _run(chosen: argparse.Namespace) -> int:

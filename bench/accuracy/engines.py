@@ -16,6 +16,7 @@ from shared.spec import Spec, load
 from stream import broker
 
 LOG_COMMANDS = ("publish", "archive")  # done once for all presets
+COMMANDS = (*LOG_COMMANDS, "backfill", "consume", "export", "diff")
 _MARKER = ".crossfade-accuracy"
 
 

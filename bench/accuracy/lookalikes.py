@@ -15,12 +15,23 @@ from shared.spec import Spec
 
 
 @dataclass(frozen=True)
+class LookAlike:
+    """A pair that matches, by which channel, and that channel's integers."""
+
+    a: str
+    b: str
+    channel: str
+    numerator: int
+    denominator: int
+
+
+@dataclass(frozen=True)
 class LookAlikes:
-    """Of the pairs with one label: how many share a bucket, and how many match when they are verified."""
+    """Of the pairs with one label: how many share a bucket, and which match when they are verified."""
 
     pairs: int
     candidates: int
-    matches: int
+    matches: list[LookAlike]
 
 
 def look_alikes(spec: Spec, root: Path) -> dict[str, LookAlikes]:
@@ -39,9 +50,17 @@ def look_alikes(spec: Spec, root: Path) -> dict[str, LookAlikes]:
     found = {}
     for label, each in pairs.items():
         earlier, later = (np.array([rows[pair[side]] for pair in each], np.int64) for side in (0, 1))
-        matched = verify(spec.channels, features, later, earlier).channel != NO_MATCH
-        candidates = int(shared[later, earlier].sum())
-        found[label] = LookAlikes(len(each), candidates, int(matched.sum()))
+        matches = verify(spec.channels, features, later, earlier)
+        result = zip(matches.channel, matches.numerator, matches.denominator, strict=True)
+        found[label] = LookAlikes(
+            len(each),
+            int(shared[later, earlier].sum()),
+            [
+                LookAlike(*pair, spec.channels[order].name, int(numerator), int(denominator))
+                for pair, (order, numerator, denominator) in zip(each, result, strict=True)
+                if order != NO_MATCH
+            ],
+        )
     return found
 
 

@@ -20,6 +20,7 @@ from bench import attacks
 from bench.accuracy.protocol import Protocol, Query
 from shared.errors import SourceError
 from shared.images import decode_image
+from shared.processes import end_with_parent, interrupts_held
 from shared.source_events import event_value
 
 FIRST_TIME = 1_750_000_000_000
@@ -72,7 +73,9 @@ def pooled(work: Callable[[T], R], given: list[T], what: str) -> Iterator[R]:
 
     Spawned, since a fork of a process with threads (numba's, OpenCV's, Java's) may hang.
     """
-    with multiprocessing.get_context("spawn").Pool() as pool, progress(what, len(given)) as report:
+    with interrupts_held():
+        pool = multiprocessing.get_context("spawn").Pool(initializer=end_with_parent)
+    with pool, progress(what, len(given)) as report:
         for number, result in enumerate(pool.imap(work, given), 1):
             report(number)
             yield result

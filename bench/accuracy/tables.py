@@ -1,9 +1,10 @@
 """What was measured as tables, for the terminal and the page alike."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
 
-from bench.accuracy.engines import LOG_COMMANDS, Runs
+from bench.accuracy.engines import COMMANDS, LOG_COMMANDS, Runs
 from bench.accuracy.measure import Method, Preset, Result
 from bench.accuracy.protocol import DIFFERENT, NEAR_DUPLICATE
 from bench.accuracy.scoring import Score
@@ -90,10 +91,12 @@ def look_alikes(presets: list[Preset]) -> Table:
     rows, numbers = [], {}
     for preset in presets:
         for label, found in preset.look_alikes.items():
-            share = f"{found.matches / found.pairs:.1%}" if found.pairs else "-"
             what = {DIFFERENT: "different things", NEAR_DUPLICATE: "true near-duplicates"}[label]
-            cells = (found.pairs, found.candidates, found.matches)
-            rows.append([f"{preset.name}, {what}", *map(str, cells), share])
+            by = Counter(match.channel for match in found.matches)
+            share = f"{by.total() / found.pairs:.1%}" if found.pairs else "-"
+            channels = ", ".join(f"{name} {count}" for name, count in sorted(by.items()))
+            counts = (f"{count}" for count in (found.pairs, found.candidates, by.total()))
+            rows.append([f"{preset.name}, {what}", *counts, share, channels])
             numbers[f"{preset.name}, {label}"] = asdict(found)
     note = (
         "Pairs that look alike at 16 x 16 pixels, of the whole collection, labelled by hand. Of different "
@@ -101,7 +104,8 @@ def look_alikes(presets: list[Preset]) -> Table:
         if rows
         else "This collection has no list of look-alikes."
     )
-    return Table("Look-alikes", ["", "pairs", "candidates", "duplicates", "share"], rows, [note], numbers)
+    columns = ["", "pairs", "candidates", "duplicates", "share", "by channel"]
+    return Table("Look-alikes", columns, rows, [note], numbers)
 
 
 def costs(presets: list[Preset]) -> Table:
@@ -171,7 +175,8 @@ def engines(all_runs: list[Runs]) -> Table:
     for runs in all_runs:
         counts = runs.batch.manifest["counts"]
         images = counts["items"]
-        for command, seconds in runs.seconds.items():
+        for command in COMMANDS:
+            seconds = runs.seconds[command]
             name = command if command in LOG_COMMANDS else f"{runs.spec.name}: {command}"
             row = [name, f"{seconds:,.1f}", f"{images / seconds:,.1f}"]
             rows += [row] if row not in rows else []

@@ -7,32 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.accuracy import pictures
 from bench.accuracy.probe import Features, buckets, probe
-from bench.accuracy.protocol import Protocol, Sizes, choose
 from bench.accuracy.scoring import score
 from bench.accuracy.settings import BANDS, Setting, settings, varied
 from bench.accuracy.tables import front
 from shared.events import parse
 from shared.sketch import sketch
 from shared.spec import Bands, Draws, MinHash, Spec, load
-from tests.bench.photographs import write_photographs
+from tests.bench.conftest import Given
 from tests.engines import record_table
 from tests.hand_made import log
 
 ALL = Draws(first=1024, near=0)
-Given = tuple[Protocol, list[Path], Path]
-
-
-@pytest.fixture(scope="module")
-def given(tmp_path_factory: pytest.TempPathFactory) -> Given:
-    folder = tmp_path_factory.mktemp("settings")
-    write_photographs(folder / "photographs", 16)
-    protocol = choose(folder / "photographs", Sizes(12, 3, 2), held_out=False)
-    cache, _ = pictures.make(protocol, folder / "cache")
-    files = pictures.paths(protocol, cache)
-    pictures.write_events(protocol, files, folder / "events.jsonl")
-    return protocol, files, cache
 
 
 def with_bands(bands: int, rows: int, **match: Any) -> Spec:

@@ -1,7 +1,8 @@
 """Local features of a picture: SIFT (Lowe 2004) as OpenCV computes it, in integers from there on.
 
-OpenCV's floats are the same from process to process and with any number of threads. Whether they are the
-same on another kind of processor is not assumed: `arithmetic` is part of the contract.
+OpenCV's floats are the same from process to process and with any number of threads. Its AVX-512 code rounds
+one descriptor in 100,000 otherwise than its AVX2 code, so it is off. Whether floats are the same on another
+kind of processor is not assumed: `arithmetic` is part of the contract.
 """
 
 import functools
@@ -14,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from shared.errors import CrossfadeError
+
 POSITION = 8  # steps of a pixel; of the picture's longest side scaled to `side` pixels
 SIZE = 16  # steps of an octave
 TURN = 1024  # steps of a whole turn
@@ -22,6 +25,7 @@ MOST_STEPS = 4095  # of a position: 12 bits
 _CONTRAST = 0.01  # SIFT's own 0.04 leaves soft pictures with few features
 _SURPLUS = 1.4  # detected, of those wanted: room for the choice of the large ones
 _UNIT = 512  # length of a RootSIFT descriptor
+_AVX512 = "AVX512-SKX"
 
 Ints = npt.NDArray[np.int64]
 
@@ -124,8 +128,16 @@ def _size_steps() -> npt.NDArray[np.float64]:
 @functools.cache
 def _cv2() -> ModuleType:
     os.environ["OPENCV_IPP"] = "disabled"  # its code paths depend on the processor
+    disabled = os.environ.get("OPENCV_CPU_DISABLE", "")
+    if _AVX512 not in disabled:
+        os.environ["OPENCV_CPU_DISABLE"] = f"{disabled},{_AVX512}".lstrip(",")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # or it warns that IPP is disabled
     import cv2
 
+    if f"*{_AVX512}" in cv2.getCPUFeaturesLine().split():  # it ends in "?" where it is off
+        raise CrossfadeError(
+            f"OpenCV was loaded with {_AVX512} on, which makes other features than other processors do; "
+            f"set OPENCV_CPU_DISABLE={_AVX512} before cv2 is imported"
+        )
     cv2.setNumThreads(1)  # the processes are as many as the cores already
     return cv2

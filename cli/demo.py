@@ -36,7 +36,7 @@ def command(output: Path, no_kafka: bool, open_page: bool) -> int:
     edited and deleted events among it), exports, diffs, evaluates and writes a page of the clusters.
     """
     from cli.demo_events import write_demo_events
-    from cli.demo_images import make_demo_images
+    from cli.demo_images import WHOLE, make_demo_images
     from parity.diff import diff
     from parity.evaluate import evaluate
     from parity.page import write_cluster_page
@@ -75,9 +75,9 @@ def command(output: Path, no_kafka: bool, open_page: bool) -> int:
     _crossfade("evaluate", stream_run, "--truth", truth)
     run, page = open_run(stream_run), root / "clusters.html"
     verdict, evaluation = diff(open_run(batch_run), run), evaluate(run, truth)
-    write_cluster_page(
-        run, page, {str(p.relative_to(images)): p for p in images.rglob("*.jpg")}, verdict, evaluation
-    )
+    pictures = {str(path.relative_to(images)): path for path in images.rglob("*.jpg")}
+    first = [f"{Path(name).stem}/original.jpg" for name in WHOLE]
+    write_cluster_page(run, page, pictures, verdict, evaluation, first)
 
     console.rule("what happened", align="left")
     log = "Apache Kafka (KRaft), local" if servers else "file log (no broker)"
@@ -85,6 +85,7 @@ def command(output: Path, no_kafka: bool, open_page: bool) -> int:
         run, sorts, evaluation, {"log": log, "page": str(page), "took": f"{time.monotonic() - started:.0f} s"}
     )
     agree = "[bold green]parity: batch and stream are equal in every row[/]"
+    _show_variants(run)
     console.print(agree if status == 0 else "[bold red]batch and stream differ; see above[/]")
     if open_page:
         webbrowser.open(page.as_uri())
@@ -93,6 +94,8 @@ def command(output: Path, no_kafka: bool, open_page: bool) -> int:
 
 def _show(run: "Run", sorts: dict[str, int], evaluation: "Evaluation", more: dict[str, str]) -> None:
     """The table of what happened."""
+    from cli.demo_found import edges_by_channel
+
     counts, score = run.manifest["counts"], evaluation.clusters
     heads = set(run.read("clusters", columns=["head"]).column("head").to_pylist())
     table = Table(box=None, show_header=False)
@@ -100,12 +103,35 @@ def _show(run: "Run", sorts: dict[str, int], evaluation: "Evaluation", more: dic
         "records": f"{sum(sorts.values()):,}: {_counts(sorts)}",
         "statuses": _counts(counts["statuses"]),
         "dead letters": _counts(counts["dead_letters"]),
-        "found": f"{run.rows('edges'):,} edges, {len(heads):,} clusters",
+        "found": f"{len(heads):,} clusters; edges: {_by_channel(edges_by_channel(run))}",
         "precision, recall": f"{score.precision:.4f}, {score.recall:.4f} of the pairs in one cluster",
     }
     for name, value in (rows | more).items():
         table.add_row(name, value)
     console.print(table)
+
+
+def _show_variants(run: "Run") -> None:
+    """What each kind of change did: found by the first channel, by another one alone, or lost."""
+    from cli.demo_found import channels, found_by_variant
+
+    table = Table(box=None, title="variants and their originals", title_justify="left", title_style="bold")
+    table.add_column("")
+    first, *later = channels(run)
+    for name in ("pictures", "in one cluster", "", f"matched by {first}", *(f"only by {c}" for c in later)):
+        table.add_column(name, justify="right")
+    for variant, found in found_by_variant(run).items():
+        share = f"{found.together / found.pictures:.0%}" if found.pictures else ""
+        counts = (found.pictures, found.together, share, *found.edges.values())
+        table.add_row(variant, *map(str, counts))
+    console.print(table)
+
+
+def _by_channel(edges: dict[str, int]) -> str:
+    """Such as "3,000 by pdq, 2,000 only by words"."""
+    return ", ".join(
+        f"{count:,} {'only ' if place else ''}by {name}" for place, (name, count) in enumerate(edges.items())
+    )
 
 
 @contextmanager

@@ -15,13 +15,15 @@ def write_demo_events(images: Path, broken: Path, output: Path, seed: int = 1) -
     """Write complete events of every picture below `images` to a JSONL file; how many of each sort.
 
     broken: folder for pictures that no decoder takes. Of all pictures 5 % come twice, 4 % were first
-    another picture (edits), 3 % are deleted later; the order of the lines is that of no clock.
+    another picture (edits), 3 % are deleted later. An original was there before any variant, by its time;
+    the order of the lines is that of no clock.
     """
     rng = random.Random(seed)
     names = sorted(str(path.relative_to(images)) for path in images.rglob("*.jpg"))
+    in_time = sorted(rng.sample(names, len(names)), key=lambda name: Path(name).stem != "original")
     events: list[bytes] = []
     sorts: Counter[str] = Counter()
-    for number, name in enumerate(rng.sample(names, len(names))):
+    for number, name in enumerate(in_time):
         time = START_MS + number * _STEP_MS
         upsert = event_value(name, "upsert", time, _payload(images / name))
         events.append(upsert)

@@ -54,6 +54,19 @@ figure { margin: 0; min-width: 0; }
 .head .picture { outline: 2px solid var(--accent); outline-offset: 1px; border-color: transparent; }
 .badge { position: absolute; left: 6px; top: 6px; background: var(--accent); color: var(--paper);
   font-size: 11px; line-height: 1; letter-spacing: .04em; padding: 4px 7px; border-radius: 99px; }
+.picture svg { width: 100%; height: 100%; display: block; }
+.pairs { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(330px, 100%), 1fr));
+  gap: 22px 20px; margin-top: 22px; }
+.pair svg { width: 100%; height: auto; display: block; border-radius: 6px; background: var(--card);
+  border: 1px solid var(--line); }
+.pair path { fill: none; stroke-linecap: round; }
+.under { stroke: #000; stroke-width: 2.6; stroke-opacity: .45; }
+.rim { stroke: #000; stroke-width: 7; stroke-opacity: .6; }
+.line { stroke-width: 1.3; }
+.dot { stroke-width: 4.6; }
+.c0 { stroke: #ffd84d; } .c1 { stroke: #ff9a5c; } .c2 { stroke: #ff7fb0; } .c3 { stroke: #b99cff; }
+.c4 { stroke: #62d0ff; }
+.points { color: var(--accent); font-weight: 500; }
 figcaption { padding-top: 6px; font-size: 12.5px; line-height: 1.35; }
 figcaption b { display: block; font-weight: 500; overflow-wrap: anywhere; }
 figcaption span { color: var(--quiet); }

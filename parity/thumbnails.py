@@ -3,6 +3,7 @@
 import base64
 import io
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, ImageOps
@@ -12,7 +13,16 @@ QUALITY = 72
 MAX_PIXELS = 100_000_000
 
 
-def data_uri(path: Path) -> str | None:
+@dataclass(frozen=True)
+class Thumbnail:
+    """uri: the JPEG as `data:`; width and height of it in pixels."""
+
+    uri: str
+    width: int
+    height: int
+
+
+def thumbnail(path: Path) -> Thumbnail | None:
     """None where the picture cannot be read: a page shows bad pictures too."""
     try:
         with warnings.catch_warnings(), Image.open(path) as picture:
@@ -26,4 +36,5 @@ def data_uri(path: Path) -> str | None:
         return None
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=QUALITY, optimize=True)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    uri = f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return Thumbnail(uri, small.width, small.height)

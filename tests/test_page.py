@@ -9,8 +9,9 @@ from PIL import Image
 
 from parity.diff import diff
 from parity.evaluate import Evaluation, Score
-from parity.page import MEMBERS, write_cluster_page
-from parity.thumbnails import SIZE, data_uri
+from parity.page import write_cluster_page
+from parity.page_clusters import MEMBERS
+from parity.thumbnails import SIZE, thumbnail
 from shared.run import open_run
 from tests import runs
 from tests.runs import head, item, member, sample
@@ -64,9 +65,9 @@ def test_members_stand_with_pictures_and_strengths(tmp_path: Path, images: dict[
         "head",
         "member",
     ]
-    pictures = page.all("img")
+    pictures = page.all("image")
     assert len(pictures) == 3
-    raw = base64.b64decode((pictures[0]["src"] or "").removeprefix("data:image/jpeg;base64,"))
+    raw = base64.b64decode((pictures[0]["href"] or "").removeprefix("data:image/jpeg;base64,"))
     with Image.open(io.BytesIO(raw)) as picture:
         assert (picture.format, max(picture.size)) == ("JPEG", SIZE)
     for text in (
@@ -84,7 +85,7 @@ def test_the_page_loads_nothing(tmp_path: Path, images: dict[str, Path]) -> None
     text = page_of(sample(), tmp_path, images)
     page = Elements(text)
     assert not page.all("script") and not page.all("link") and not page.all("iframe")
-    assert all((image["src"] or "").startswith("data:image/jpeg;base64,") for image in page.all("img"))
+    assert all((image["href"] or "").startswith("data:image/jpeg;base64,") for image in page.all("image"))
     assert not re.search(r"https?:|url\(|@import", text)
     assert "default-src 'none'" in (page.all("meta")[1]["content"] or "")
 
@@ -95,7 +96,7 @@ def test_hostile_ids_are_text(tmp_path: Path) -> None:
     rows["clusters"] += [head(EVIL), member(EVIL + "2", EVIL)]
     text = page_of(rows, tmp_path, {})
     page = Elements(text)
-    assert not page.all("script") and not page.all("img")
+    assert not page.all("script") and not page.all("img") and not page.all("image")
     assert not any(name.startswith("on") for _, attributes in page.found for name in attributes)
     assert "\u202e" not in text and "\x1b" not in text
     assert "<script>alert(1)</script>" in page.text  # shown as what it is
@@ -142,8 +143,8 @@ def test_a_run_without_clusters(tmp_path: Path) -> None:
 def test_bad_pictures_give_no_thumbnail(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "x.jpg"
     file.write_bytes(content)
-    assert data_uri(file) is None
-    assert data_uri(tmp_path / "nowhere.jpg") is None
+    assert thumbnail(file) is None
+    assert thumbnail(tmp_path / "nowhere.jpg") is None
 
 
 def test_thumbnails_stand_upright_and_bombs_are_refused(tmp_path: Path) -> None:
@@ -151,10 +152,10 @@ def test_thumbnails_stand_upright_and_bombs_are_refused(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was held upright
     Image.new("RGB", (400, 200)).save(file, exif=exif)
-    uri = data_uri(file)
-    assert uri
-    with Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))) as picture:
-        assert picture.size == (SIZE // 2, SIZE)
+    small = thumbnail(file)
+    assert small
+    with Image.open(io.BytesIO(base64.b64decode(small.uri.split(",")[1]))) as picture:
+        assert picture.size == (small.width, small.height) == (SIZE // 2, SIZE)
     bomb = tmp_path / "bomb.png"
     Image.new("1", (30_000, 30_000)).save(bomb)
-    assert data_uri(bomb) is None
+    assert thumbnail(bomb) is None

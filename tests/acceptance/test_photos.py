@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from pyspark.sql import SparkSession
 
-from cli.demo_images import VARIANTS
+from cli.demo_variants import VARIANTS
 from tests.acceptance.commands import SHARED_DATA, assert_parity, evaluate, needs_data, through_both
 from tests.conftest import Logs
 

@@ -27,6 +27,7 @@ SHAPE = (2, CENTROIDS, HALF)
 DEFAULT = "photos-1"
 
 _ASSETS = "codebooks"
+_BYTES = 2 * CENTROIDS * HALF
 _AT_ONCE = 4096
 
 Bytes = npt.NDArray[np.uint8]
@@ -69,20 +70,22 @@ def _libraries() -> ThreadpoolController:
 def load(name_or_path: str) -> Codebook:
     """A codebook that ships with crossfade by its name, or one of yours by its path. Raises SpecError."""
     shipped = resources.files("shared") / _ASSETS / f"{name_or_path}.npy"
+    header = _header()
     try:
-        data = shipped.read_bytes() if shipped.is_file() else Path(name_or_path).read_bytes()
-        centroids = np.load(io.BytesIO(data), allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        with (shipped if shipped.is_file() else Path(name_or_path)).open("rb") as file:
+            data = file.read(len(header) + _BYTES + 1)
+    except (OSError, ValueError) as error:
         raise SpecError(
             f"codebook {name_or_path!r} is neither one that ships with crossfade ({', '.join(names())}) "
-            f"nor a file that `crossfade train-codebook` wrote: {error}"
+            f"nor a file that can be read: {error}"
         ) from error
-    if centroids.shape != SHAPE or centroids.dtype != np.uint8:
+    # Compared, not parsed: numpy's reader raises any kind of error and takes the memory that a header names.
+    if len(data) != len(header) + _BYTES or not data.startswith(header):
         raise SpecError(
-            f"codebook {name_or_path!r} holds {centroids.dtype}{list(centroids.shape)}; it must be "
-            f"uint8{list(SHAPE)}, as `crossfade train-codebook` writes it"
+            f"codebook {name_or_path!r} is not a numpy file of uint8{list(SHAPE)}; "
+            "`crossfade train-codebook` writes one"
         )
-    return make(centroids)
+    return make(np.frombuffer(data, np.uint8, offset=len(header)).reshape(SHAPE))
 
 
 def make(centroids: Bytes) -> Codebook:
@@ -102,8 +105,13 @@ def names() -> list[str]:
 
 def to_bytes(codebook: Codebook) -> bytes:
     """The bytes of its file (numpy's format, version 1.0)."""
+    return _header() + codebook.centroids.tobytes()
+
+
+@functools.cache
+def _header() -> bytes:
     file = io.BytesIO()
-    np.lib.format.write_array(file, codebook.centroids, version=(1, 0), allow_pickle=False)
+    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": SHAPE})
     return file.getvalue()
 
 

@@ -23,6 +23,7 @@ class Found:
 
     items: dict[str, dict[str, Any]]
     signatures: dict[tuple[str, str], tuple[int, ...]]
+    records: dict[tuple[str, str], bytes]
     edges: dict[tuple[str, str], tuple[str, int, int]]
     clusters: dict[str, tuple[str, str, int, int]]
     dead: dict[tuple[int, int], str]
@@ -76,14 +77,17 @@ def replay_changes(
 
 def read_state(store: Store, spec: Spec) -> Found:
     name = [channel.name for channel in spec.channels]
-    items, signatures, edges, clusters = {}, {}, {}, {}
+    items, signatures, records, edges, clusters = {}, {}, {}, {}, {}
     for key, value in store.scan("items"):
         row = state.unpack_item(value)
         items[key[1:].decode()] = vars(row) | {"digest": row.digest.hex()}
     for key, value in store.scan("features"):
-        for c, piece in enumerate(state.unpack_pieces(value)[::2]):
-            if piece is not None:
-                signatures[key[1:].decode(), name[c]] = tuple(np.frombuffer(piece, "<u4").tolist())
+        pieces = state.unpack_pieces(value)
+        for c, (signature, record) in enumerate(zip(pieces[::2], pieces[1::2], strict=True)):
+            assert (signature is None) == (record is None)
+            if signature is not None and record is not None:
+                signatures[key[1:].decode(), name[c]] = tuple(np.frombuffer(signature, "<u4").tolist())
+                records[key[1:].decode(), name[c]] = record
     for key, value in store.scan("edges"):
         for match in state.unpack_matches(value):
             strength = (name[match.channel], match.numerator, match.denominator)
@@ -97,7 +101,7 @@ def read_state(store: Store, spec: Spec) -> Found:
         (int.from_bytes(key[:4], "big"), int.from_bytes(key[4:], "big")): value.decode()
         for key, value in store.scan("dead")
     }
-    return Found(items, signatures, edges, clusters, dead)
+    return Found(items, signatures, records, edges, clusters, dead)
 
 
 def spec_of(data: dict[str, Any]) -> Spec:

@@ -1,7 +1,8 @@
 """The naive oracle: docs/semantics.md once more, in plain Python, without a line of shared/.
 
-Clear before fast. Each function states one section of that page. Only text channels with the extractor
-`text.shingles` are covered; anything else raises NotImplementedError.
+Clear before fast. Each function states one section of that page; pictures are in tests/oracle_images.py.
+Channels with the extractors `text.shingles`, `image.pdq`, `image.words` and `image.word_pairs` are covered;
+anything else raises NotImplementedError.
 """
 
 import hashlib
@@ -21,6 +22,9 @@ from typing import Any
 import xxhash
 from datasketch import MinHash
 
+from tests import oracle_images
+from tests.oracle_images import LocalRecord
+
 Record = tuple[int, int, int, bytes | None]  # partition, offset, append time (ms), value
 Tokens = frozenset[int]
 Signatures = Mapping[tuple[str, str], tuple[int, ...]]  # by id and channel
@@ -35,6 +39,7 @@ class Expected:
     dead: dict[tuple[int, int], str]  # (partition, offset) -> reason
     items: dict[str, dict[str, Any]]
     signatures: dict[tuple[str, str], tuple[int, ...]]  # (id, channel)
+    records: dict[tuple[str, str], bytes]  # verification records by (id, channel)
     edges: dict[tuple[str, str], Edge]  # (earlier id, later id)
     clusters: dict[str, tuple[str, str, int, int]]  # id -> head, channel, numerator, denominator
     left_out: dict[tuple[str, int, int], int]  # (channel, band, bucket value) -> members not drawn
@@ -79,9 +84,10 @@ def expect(spec: dict[str, Any], records: Iterable[Record]) -> Expected:
     winners = pick_winners(times, distinct_events(parsed), watermark)
     channels = spec["channels"]
     tokens: dict[str, list[Tokens]] = {}  # of the indexed items, one set a channel
+    evidence: dict[str, list[Any]] = {}  # what the channels' rules compare; None without features
     items: dict[str, dict[str, Any]] = {}
     for event in winners:
-        status, sets = judge(spec, event)
+        status, features = judge(spec, event)
         items[event.id] = {
             "op": event.op,
             "event_time": event.event_time,
@@ -94,7 +100,8 @@ def expect(spec: dict[str, Any], records: Iterable[Record]) -> Expected:
             "status": status,
         }
         if status in ("ok", "no_features"):
-            tokens[event.id] = sets
+            tokens[event.id] = [own for own, _ in features]
+            evidence[event.id] = [compared for _, compared in features]
 
     priority: dict[str, Priority] = {
         x: (items[x]["effective_time"], items[x]["version_time"], x.encode()) for x in tokens
@@ -106,20 +113,26 @@ def expect(spec: dict[str, Any], records: Iterable[Record]) -> Expected:
         for c, channel in enumerate(channels)
         if tokens[x][c]
     }
+    records_of = {
+        (x, channel["name"]): verification_record(channel, evidence[x][c])
+        for x in order
+        for c, channel in enumerate(channels)
+        if tokens[x][c]
+    }
     candidates, left_out = draw(channels, order, signatures)
     edges = {}
     for earlier, later in candidates:
-        edge = match(channels, tokens, signatures, earlier, later)
+        edge = match(channels, evidence, signatures, earlier, later)
         if edge:
             edges[earlier, later] = edge
     rule = spec.get("clusters", {}).get("rule", "heads")
     if rule == "heads":
-        clusters = cluster_by_heads(channels, tokens, signatures, order, edges)
+        clusters = cluster_by_heads(channels, evidence, signatures, order, edges)
     elif rule == "components":
         clusters = cluster_by_components(order, edges)
     else:
         raise NotImplementedError(f"clusters.rule {rule}")
-    return Expected(dead, items, signatures, edges, clusters, left_out, watermark)
+    return Expected(dead, items, signatures, records_of, edges, clusters, left_out, watermark)
 
 
 # --- Record and event
@@ -249,16 +262,25 @@ def pick_winners(times: dict[str, int], events: list[Event], watermark: int | No
     ]
 
 
-def judge(spec: dict[str, Any], event: Event) -> tuple[str, list[Tokens]]:
-    """The status of a winner, and its token set in every channel."""
+def judge(spec: dict[str, Any], event: Event) -> tuple[str, list[tuple[Tokens, Any]]]:
+    """The status of a winner, and in every channel its token set and what the channel's rule compares."""
     if event.op == "delete":
         return "deleted", []
-    if event.kind != "text":
+    channels, limits = spec["channels"], spec.get("limits", {})
+    is_image = channels[0]["extractor"].startswith("image.")
+    if event.kind != ("uri" if is_image else "text"):
         return "payload_invalid", []
-    if len(event.data) > spec.get("limits", {}).get("payload_bytes", 32 * 2**20):
+    if len(event.data) > limits.get("payload_bytes", 32 * 2**20):
         return "payload_too_large", []
-    sets = [shingle(channel, event.data.decode()) for channel in spec["channels"]]
-    return ("ok" if any(sets) else "no_features"), sets
+    if is_image:
+        picture = oracle_images.load(event.data, event.digest, limits)
+        if isinstance(picture, str):
+            return picture, []
+        features = [oracle_images.extract(channel, picture) for channel in channels]
+    else:
+        sets = [shingle(channel, event.data.decode()) for channel in channels]
+        features = [(tokens, tokens) for tokens in sets]
+    return ("ok" if any(tokens for tokens, _ in features) else "no_features"), features
 
 
 # --- Signatures and buckets
@@ -346,9 +368,22 @@ def draw(
     return candidates, {bucket: count for bucket, count in left_out.items() if count}
 
 
+def verification_record(channel: dict[str, Any], compared: Any) -> bytes:
+    """The bytes that engines keep of what a channel's rule compares."""
+    rule = channel["match"]["rule"]
+    if rule == "jaccard":
+        return struct.pack(f"<{len(compared)}Q", *sorted(compared))
+    if rule == "hamming":
+        return bytes(int("".join(map(str, compared[i : i + 8])), 2) for i in range(0, len(compared), 8))
+    if rule == "inliers":
+        numbers = LocalRecord.numbers(compared)
+        return struct.pack(f"<{len(numbers)}Q", *numbers)
+    return b""
+
+
 def match(
     channels: list[dict[str, Any]],
-    tokens: dict[str, list[Tokens]],
+    evidence: dict[str, list[Any]],
     signatures: Signatures,
     x: str,
     y: str,
@@ -356,7 +391,8 @@ def match(
     """The first channel that accepts the pair, and its measure."""
     for c, channel in enumerate(channels):
         name, rule = channel["name"], channel["match"]
-        if not tokens[x][c] or not tokens[y][c]:
+        one, other = evidence[x][c], evidence[y][c]
+        if not one or not other:
             continue
         p, q = signatures[x, name], signatures[y, name]
         agreeing_bands = sum(
@@ -366,12 +402,20 @@ def match(
         if agreeing_bands < rule.get("min_agreeing_bands", 0):
             continue
         if rule["rule"] == "jaccard":
-            measure = len(tokens[x][c] & tokens[y][c]), len(tokens[x][c] | tokens[y][c])
+            measure = len(one & other), len(one | other)
+            accepts = Fraction(*measure) >= Fraction(rule["threshold"])
         elif rule["rule"] == "agreement":
             measure = sum(i == j for i, j in zip(p, q, strict=True)), len(p)
+            accepts = Fraction(*measure) >= Fraction(rule["threshold"])
+        elif rule["rule"] == "hamming":
+            measure = sum(i == j for i, j in zip(one, other, strict=True)), len(one)
+            accepts = measure[1] - measure[0] <= rule["max_distance"]
+        elif rule["rule"] == "inliers":
+            measure = oracle_images.inliers(one, other), 1
+            accepts = measure[0] >= rule["min_inliers"]
         else:
             raise NotImplementedError(f"match rule {rule['rule']}")
-        if Fraction(*measure) >= Fraction(rule["threshold"]):
+        if accepts:
             return name, *measure
     return None
 
@@ -381,7 +425,7 @@ def match(
 
 def cluster_by_heads(
     channels: list[dict[str, Any]],
-    tokens: dict[str, list[Tokens]],
+    evidence: dict[str, list[Any]],
     signatures: Signatures,
     order: list[str],
     edges: dict[tuple[str, str], Edge],
@@ -396,7 +440,7 @@ def cluster_by_heads(
     for x in order:
         best = None
         for head in {clusters[y][0] for y in earlier_neighbours[x]}:
-            edge = match(channels, tokens, signatures, head, x)
+            edge = match(channels, evidence, signatures, head, x)
             if edge:
                 name, n, d = edge
                 preference = (channel_rank[name], -Fraction(n, d), rank[head])  # smaller is better

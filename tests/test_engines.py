@@ -73,5 +73,6 @@ def judge(expected: Expected, found: Found) -> None:
     assert found.dead == expected.dead
     assert found.items == expected.items
     assert found.signatures == expected.signatures
+    assert found.records == expected.records
     assert found.edges == expected.edges
     assert found.clusters == expected.clusters

@@ -65,6 +65,7 @@ def read_run(run: Run) -> Found:
         (row["id"], row["channel"]): tuple(np.frombuffer(row["signature"], "<u4").tolist())
         for row in rows("signatures")
     }
+    records = {(row["id"], row["channel"]): row["record"] for row in rows("verification")}
     edges = {(row["earlier"], row["later"]): _strength(row) for row in rows("edges")}
     clusters = {row["id"]: (row["head"], *_strength(row)) for row in rows("clusters")}
     dead = {
@@ -72,7 +73,7 @@ def read_run(run: Run) -> Found:
         for file in (run.path / "dead_letters").glob("*.parquet")
         for row in pq.read_table(file).to_pylist()
     }
-    return Found(items, signatures, edges, clusters, dead)
+    return Found(items, signatures, records, edges, clusters, dead)
 
 
 def _strength(row: dict[str, Any]) -> tuple[str, int, int]:

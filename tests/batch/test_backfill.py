@@ -89,6 +89,7 @@ def judge(expected: Expected, run: Run) -> None:
     assert found.dead == expected.dead
     assert found.items == expected.items
     assert found.signatures == expected.signatures
+    assert found.records == expected.records
     assert found.edges == expected.edges
     assert found.clusters == expected.clusters
     counts = run.manifest["counts"]

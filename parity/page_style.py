@@ -75,7 +75,7 @@ footer { color: var(--quiet); font-size: 13px; border-top: 1px solid var(--line)
   main { padding: 32px 16px 64px; } h1 { font-size: 30px; }
   dl.facts { grid-template-columns: 1fr; gap: 0; } dl.facts dd { margin-bottom: 8px; }
   .members { grid-template-columns: repeat(auto-fill, minmax(124px, 1fr)); }
-  th, td { padding-left: 14px; }
+  table { display: block; overflow-x: auto; } th, td { padding-left: 9px; font-size: 12px; }
 }
 @media print { body { background: #fff; } section { break-inside: avoid; } }
 """

@@ -29,7 +29,7 @@ COMMANDS = {
     "diff": "Compare two runs: where do they first part?",
     "evaluate": "Precision, recall and F1 against labelled pairs.",
     "inspect": "What is in a run, a lake or a state.",
-    "train-codebook": "Visual words of your own photographs, checked on some held out.",
+    "train-codebook": "Visual words from a folder of photographs of your own.",
     "broker": "A local Apache Kafka, for trying and for tests.",
 }
 EPILOG = """\b

@@ -62,11 +62,19 @@ def summary(*arguments: object) -> dict[str, Any]:
     return found
 
 
-def test_same_files_same_bytes(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one, other, listed = tmp_path / "one.npy", tmp_path / "other.npy", tmp_path / "listed.npy"
+@pytest.fixture(scope="session")
+def made(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A codebook of the folder, and the summary."""
+    output = tmp_path_factory.mktemp("made") / "mine.npy"
+    return output, summary(folder, "--output", output, *QUICK)
+
+
+def test_same_files_same_bytes(
+    made: tuple[Path, dict[str, Any]], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (one, first), other, listed = made, tmp_path / "other.npy", tmp_path / "listed.npy"
     elsewhere = tmp_path / "copy"
     shutil.copytree(folder, elsewhere)
-    first = summary(folder, "--output", one, *QUICK)
     second = summary(elsewhere, "--output", other, "--rounds", 2, "--workers", 2)
     assert one.read_bytes() == other.read_bytes()
     assert first | {"output": ""} == second | {"output": ""}
@@ -80,9 +88,9 @@ def test_same_files_same_bytes(folder: Path, tmp_path: Path, monkeypatch: pytest
     assert one.read_bytes() == listed.read_bytes()
 
 
-def test_a_spec_takes_what_it_writes(folder: Path, tmp_path: Path) -> None:
-    found = summary(folder, "--output", tmp_path / "mine.npy", *QUICK)
-    extractor = VisualWords(codebook=str(tmp_path / "mine.npy"))
+def test_a_spec_takes_what_it_writes(made: tuple[Path, dict[str, Any]]) -> None:
+    output, found = made
+    extractor = VisualWords(codebook=str(output))
     assert extractor.contents["codebook"] == found["digest"] != VisualWords().contents["codebook"]
 
 
@@ -137,8 +145,8 @@ def test_what_is_left_out_is_counted_and_named(folder: Path, tmp_path: Path) -> 
     assert "1 file left out: no pictures by their suffix" in shown
 
 
-def test_the_check_tells_variants_from_others(folder: Path, tmp_path: Path) -> None:
-    check = summary(folder, "--output", tmp_path / "mine.npy", *QUICK)["check"]
+def test_the_check_tells_variants_from_others(made: tuple[Path, dict[str, Any]]) -> None:
+    check = made[1]["check"]
     assert check["pictures"] == 2
     for name in ("new", "shipped"):
         score = check[name]

@@ -11,7 +11,7 @@ from bench.accuracy.settings import Setting
 
 _COLOURS = ("#1b6ca8", "#e08a1e", "#3a9a5b", "#8a8a8a", "#b04a5a", "#7a5bb0")
 _MARKERS = ("o", "D", "s", "^", "v", "x")
-_ROWS = ("-", "--", "-.", ":")  # line styles by number of rows
+_ROWS = ("-", "--", ":")  # line styles by number of rows
 _STYLE = {
     "svg.hashsalt": "crossfade",
     "svg.fonttype": "none",
@@ -32,16 +32,16 @@ def attacks(result: Result, output: Path) -> None:
         figure = Figure(figsize=(8, 0.19 * len(names) + 1.2), layout="constrained")
         axes = figure.add_subplot()
         places = range(len(names))
-        axes.barh(places, _recalls(shown[0], names), color="#9cc4e4", label=shown[0].name)
+        handles: list[Any] = [axes.barh(places, _recalls(shown[0], names), color="#9cc4e4")]
         for i, method in enumerate(shown[1:], 1):
             style: dict[str, Any] = {"marker": _MARKERS[i], "color": _COLOURS[i], "s": 16, "zorder": 3}
-            axes.scatter(_recalls(method, names), places, label=method.name, **style)
+            handles.append(axes.scatter(_recalls(method, names), places, **style))
         axes.set_yticks(places, names)
         axes.set_ylim(len(names) - 0.4, -0.6)
         axes.set_xlim(0, 1.02)
         axes.set_xlabel("recall")
         axes.grid(axis="x", color="#dddddd", linewidth=0.6)
-        figure.legend(loc="outside upper center", ncols=3)
+        figure.legend(handles, [method.name for method in shown], loc="outside upper center", ncols=3)
         _save(figure, output)
 
 
@@ -60,7 +60,7 @@ def _panel(axes: Any, preset: Preset) -> None:
         line = [entry for entry in plain if entry.rows == rows]
         style: dict[str, Any] = {"color": _COLOURS[i], "linestyle": _ROWS[i], "marker": "o", "markersize": 3}
         axes.plot(*_places(line), label=f"{rows} row{'s' * (rows > 1)}", **style)
-        for entry in line:
+        for entry in line if rows < 3 else []:  # their shares are all but one
             place = (100 * entry.share, entry.recall)
             axes.annotate(str(entry.bands), place, (3, -8), textcoords="offset points", fontsize=6)
     for i, (cut, name) in enumerate((("agreeing", "agreeing bands >= 2 … 8"), ("best", "best 1 … 30 alone"))):

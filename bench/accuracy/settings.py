@@ -24,7 +24,7 @@ from shared.similarity import NO_MATCH, ChannelFeatures, verify
 from shared.spec import Bands, Channel, Spec
 
 BANDS = (16, 32, 64, 128, 256, 512)
-ROWS = (1, 2, 3, 4)
+ROWS = (1, 2, 3)
 AGREEING = (2, 3, 4, 6, 8)  # bands
 KEPT = (1, 3, 10, 30)  # candidates a query
 _CUT = ((128, 1), (256, 1), (512, 1))  # bands x rows that are cut, too

@@ -153,7 +153,8 @@ def settings(presets: list[Preset]) -> Table:
         [
             "Each query alone. Only settings that no other of the same preset beats in both; the plot shows "
             "all. verified: of the pairs of different photographs, those that the channel of these tokens "
-            "verifies. recall: of queries whose original is a candidate and matches.",
+            "verifies; without a cut, pairs that only another channel draws are among them. recall: of the "
+            "queries whose original is a candidate and matches.",
             "agreeing >= n is `min_agreeing_bands`. best k: only the k candidates with most agreeing bands "
             "are verified; that is in no rule, since copies in a database would hide the original.",
         ],

@@ -49,8 +49,8 @@ def test_a_setting_is_what_a_spec_with_it_would_give(given: Given) -> None:
     spec = with_bands(16, 1, max_distance=110)
     found = settings(protocol, spec, extract(given, spec), files, cache)
     plain = {(entry.bands, entry.rows): entry for entry in found if not entry.cut}
-    assert len(plain) == 24
-    for bands, rows in ((16, 1), (512, 1), (64, 4), (512, 4)):
+    assert len(plain) == 18
+    for bands, rows in ((16, 1), (512, 1), (64, 3), (512, 3)):
         other = with_bands(bands, rows, max_distance=110)
         probed = probe(other, extract(given, other), len(protocol.database))
         entry = plain[bands, rows]
@@ -58,16 +58,16 @@ def test_a_setting_is_what_a_spec_with_it_would_give(given: Given) -> None:
         assert entry.share == pytest.approx(unrelated.sum() / (~protocol.same_photograph).sum())
         edges = probed.candidates & probed.answers  # a cluster's other members are not candidates here
         assert entry.recall == pytest.approx(score(protocol, edges).whole.recall)
-    assert plain[16, 4].share < plain[512, 1].share and plain[16, 4].recall < plain[512, 1].recall
+    assert plain[16, 3].share < plain[512, 1].share and plain[16, 3].recall < plain[512, 1].recall
 
 
 def test_cuts_keep_the_pairs_with_most_agreeing_bands(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
     protocol, files, cache = given
-    monkeypatch.setattr("bench.accuracy.settings._CUT", ((128, 4),))
-    spec = with_bands(128, 4, max_distance=200)
+    monkeypatch.setattr("bench.accuracy.settings._CUT", ((128, 3),))
+    spec = with_bands(128, 3, max_distance=200)
     features, size = extract(given, spec), len(protocol.database)
     cuts = {
-        e.cut: e for e in settings(protocol, spec, features, files, cache) if (e.bands, e.rows) == (128, 4)
+        e.cut: e for e in settings(protocol, spec, features, files, cache) if (e.bands, e.rows) == (128, 3)
     }
     present, values = buckets(spec.channels[0], features[0])
     agreeing = np.zeros((len(protocol.queries), size), int)

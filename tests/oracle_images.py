@@ -160,8 +160,8 @@ def detect(grey: Any, count: int) -> list[tuple[Place, Descriptor]]:
         x, y = (min(4095, max(0, round(8 * position))) for position in keypoint.pt)
         size = sum(1 for step in SIZES if step < keypoint.size)
         angle = round(keypoint.angle * 1024 / 360) % 1024
-        rows.append((-keypoint.response * keypoint.size, y, x, size, angle, i))
-    return [((x, y, size, angle), root(descriptors[i])) for _, y, x, size, angle, i in sorted(rows)[:count]]
+        rows.append((-keypoint.response * keypoint.size, x, y, size, angle, i))
+    return [((x, y, size, angle), root(descriptors[i])) for _, x, y, size, angle, i in sorted(rows)[:count]]
 
 
 SIZES = [round(2 ** ((i + 0.5) / 16) * 1024) / 1024 for i in range(255)]
@@ -186,6 +186,7 @@ def flip(place: Place, descriptor: Descriptor, width: int) -> tuple[Place, Descr
     return (min(4095, max(0, width - x)), y, size, (512 - angle) % 1024), tuple(flipped)
 
 
+@lru_cache(maxsize=100_000)
 def word_of(codebook: str, descriptor: Descriptor) -> int:
     """The numbers of the nearest centroid to either half, as one."""
     numbers = []

@@ -2,8 +2,10 @@
 
 Every word that two pictures share proposes a map by the position, size and angle of its two features
 (Lowe 2004, section 7.3); the proposal that most words agree with is refined to an affine map by least
-squares, and the features it carries onto each other are the inliers. No random numbers. Integers but for the
-least squares: sums, products and quotients of float64 in a fixed order, without fused operations.
+squares, and the features it carries onto each other are the inliers. They count only if they are spread
+out (a caption in common is not) and a fair share of what lies in both pictures (a floor in common has few).
+No random numbers. Integers but for the affine map: sums, products and quotients of float64 in a fixed order,
+without fused operations.
 
 A record is uint64, little-endian: a header (version << 32 | features), the features in ascending order, and,
 with `mirror`, as many of the flipped picture. A feature is
@@ -34,6 +36,8 @@ _ANGLES = 85  # steps: 30 degrees between what they say about rotation
 _FAR = 128  # steps: 16 pixels from where a similarity says; shear and perspective are not in it yet
 _NEAR = 48  # steps: 6 pixels from where the affine map says
 _REFINEMENTS = 3
+_SPREAD = 64  # steps: 8 pixels across a line of text, which pictures of different scenes may have in common
+_SHARE = 20  # one in so many of what lies in both pictures is an inlier; of a floor in common, fewer are
 _MOST_SCALE = 48  # steps: three octaves
 
 _TURNS = np.arange(1024) * (2 * np.pi / 1024)
@@ -151,12 +155,69 @@ def _inliers(a: Record, b: Record, least: int) -> tuple[Ints, Ints]:
         growth[k] = np.int64(g >> _SIZE & _8_BITS) - np.int64(f >> _SIZE & _8_BITS)
         turn[k] = np.int64(g & _10_BITS) - np.int64(f & _10_BITS)
     inlier = _vote(places, growth, turn, least)
+    affine = np.zeros(8)
     for refinement in range(_REFINEMENTS):
         tolerance = _NEAR if refinement else (_NEAR + _FAR) // 2
-        if not _refine(places, i, j, tolerance, inlier):
+        if not _refine(places, i, j, tolerance, inlier, affine):
             return i[:0], j[:0]
     kept = np.flatnonzero(inlier)
+    if not (_is_spread(places[:2], kept) and _is_spread(places[2:], kept)):
+        return i[:0], j[:0]
+    if len(kept) * _SHARE < _in_both(a, b, affine):
+        return i[:0], j[:0]
     return i[kept], j[kept]
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _is_spread(places: Ints, rows: Ints) -> bool:
+    """Whether the lesser standard deviation of places, along the axes of their ellipse, reaches _SPREAD."""
+    mean_x, mean_y = 0.0, 0.0
+    for k in rows:
+        mean_x += places[0, k]
+        mean_y += places[1, k]
+    mean_x /= max(1, len(rows))
+    mean_y /= max(1, len(rows))
+    xx, xy, yy = 0.0, 0.0, 0.0
+    for k in rows:
+        x, y = places[0, k] - mean_x, places[1, k] - mean_y
+        xx += x * x
+        xy += x * y
+        yy += y * y
+    least = float(_SPREAD * _SPREAD * len(rows))
+    return xx >= least and yy >= least and (xx - least) * (yy - least) >= xy * xy
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _in_both(a: Record, b: Record, affine: npt.NDArray[np.float64]) -> int:
+    """How many features of a the map carries into b's picture, or of b into a's; the fewer of both."""
+    m, n, o, p, x0, y0, u0, v0 = affine
+    determinant = m * p - n * o
+    inverse = (p / determinant, -n / determinant, -o / determinant, m / determinant)
+    forth: int = _carried(a, b, (m, n, o, p), (x0, y0), (u0, v0))
+    back: int = _carried(b, a, inverse, (u0, v0), (x0, y0))
+    return min(forth, back)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _carried(
+    features: Record,
+    others: Record,
+    matrix: tuple[float, float, float, float],
+    mean: tuple[float, float],
+    onto: tuple[float, float],
+) -> int:
+    """How many features an affine map carries to where `others` has its own, from 0 to the furthest."""
+    count = width = height = 0
+    for f in others:
+        width = max(width, int(f >> _X & _12_BITS))
+        height = max(height, int(f >> _Y & _12_BITS))
+    for f in features:
+        x, y = np.int64(f >> _X & _12_BITS) - mean[0], np.int64(f >> _Y & _12_BITS) - mean[1]
+        u = matrix[0] * x + matrix[1] * y + onto[0]
+        v = matrix[2] * x + matrix[3] * y + onto[1]
+        if 0 <= u <= width and 0 <= v <= height:
+            count += 1
+    return count
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -214,8 +275,18 @@ def _vote(places: Ints, growth: Ints, turn: Ints, least: int) -> npt.NDArray[np.
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _refine(places: Ints, rows_a: Ints, rows_b: Ints, tolerance: int, inlier: npt.NDArray[np.bool_]) -> bool:
-    """Fit the affine map of the inliers and choose them again, in place; False if they have none."""
+def _refine(
+    places: Ints,
+    rows_a: Ints,
+    rows_b: Ints,
+    tolerance: int,
+    inlier: npt.NDArray[np.bool_],
+    affine: npt.NDArray[np.float64],
+) -> bool:
+    """Fit the affine map of the inliers and choose them again, in place; False if they have none.
+
+    affine: float64[8], written: the matrix by rows, then the means in a and in b.
+    """
     n = np.int64(inlier.sum())
     if n < 4:
         return False
@@ -244,6 +315,7 @@ def _refine(places: Ints, rows_a: Ints, rows_b: Ints, tolerance: int, inlier: np
     c, d = (xv * yy - yv * xy) / spread, (yv * xx - xv * xy) / spread
     if not 1 / 64 <= a * d - b * c <= 64:  # mirrors, or shrinks to nothing
         return False
+    affine[:] = (a, b, c, d, mean[0], mean[1], mean[2], mean[3])
     used_a, used_b = np.zeros(rows_a[-1] + 1, np.bool_), np.zeros(rows_b.max() + 1, np.bool_)
     for k in range(len(inlier)):
         x, y = places[0, k] - mean[0], places[1, k] - mean[1]

@@ -153,7 +153,7 @@ Descriptor = tuple[int, ...]
 def detect(grey: Any, count: int) -> list[tuple[Place, Descriptor]]:
     """The first `count` features of a grey picture by response x diameter."""
     cv2.setNumThreads(1)
-    detector = cv2.SIFT_create(nfeatures=round(count * 1.4), contrastThreshold=0.01)
+    detector = cv2.SIFT_create(nfeatures=round(count * 1.4), contrastThreshold=0.02)
     keypoints, descriptors = detector.detectAndCompute(grey, None)
     rows = []
     for i, keypoint in enumerate(keypoints):
@@ -242,7 +242,42 @@ def inliers_of(a: tuple[Feature, ...], b: tuple[Feature, ...]) -> int:
             taken = any(i == k or j == m for k, m in chosen)
             if not taken and all(abs(e) <= tolerance for e in errors(affine, a[i], b[j])):
                 chosen.append((i, j))
-    return len(chosen)
+    assert affine is not None
+    spread = is_spread([a[i] for i, _ in chosen]) and is_spread([b[j] for _, j in chosen])
+    return len(chosen) if spread and 20 * len(chosen) >= in_both(a, b, affine) else 0
+
+
+def is_spread(features: list[Feature]) -> bool:
+    """Whether their places vary by 64 steps or more (standard deviation) in the direction of the least."""
+    if not features:
+        return True
+    means = [
+        total([float(place) for place in axis]) / len(features)
+        for axis in ([f.x for f in features], [f.y for f in features])
+    ]
+    x, y = [f.x - means[0] for f in features], [f.y - means[1] for f in features]
+    least = 4096.0 * len(features)
+    xx, yy, xy = dot(x, x), dot(y, y), dot(x, y)
+    return xx >= least and yy >= least and (xx - least) * (yy - least) >= xy * xy
+
+
+def in_both(a: tuple[Feature, ...], b: tuple[Feature, ...], affine: "Affine") -> int:
+    """The features of a that lie in b's picture, or those of b that lie in a's, whichever are fewer."""
+    (p, q), (r, s), (x, y, u, v) = affine.to_u, affine.to_v, affine.means
+    d = p * s - q * r
+    back = Affine((u, v, x, y), (s / d, -q / d), (-r / d, p / d))
+    return min(carried(a, b, affine), carried(b, a, back))
+
+
+def carried(a: tuple[Feature, ...], b: tuple[Feature, ...], affine: "Affine") -> int:
+    """How many of a the map carries to between 0 and the furthest feature of b, along both axes."""
+    count = 0
+    for f in a:
+        x, y = f.x - affine.means[0], f.y - affine.means[1]
+        u = affine.to_u[0] * x + affine.to_u[1] * y + affine.means[2]
+        v = affine.to_v[0] * x + affine.to_v[1] * y + affine.means[3]
+        count += 0 <= u <= max(g.x for g in b) and 0 <= v <= max(g.y for g in b)
+    return count
 
 
 Match = tuple[int, int]  # a feature of a, a feature of b

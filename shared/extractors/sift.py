@@ -22,7 +22,7 @@ SIZE = 16  # steps of an octave
 TURN = 1024  # steps of a whole turn
 MOST_STEPS = 4095  # of a position: 12 bits
 
-_CONTRAST = 0.01  # SIFT's own 0.04 leaves soft pictures with few features
+_CONTRAST = 0.02  # SIFT's own 0.04 leaves soft pictures with few features; less is mostly backdrop
 _SURPLUS = 1.4  # detected, of those wanted: room for the choice of the large ones
 _UNIT = 512  # length of a RootSIFT descriptor
 _AVX512 = "AVX512-SKX"

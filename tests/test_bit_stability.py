@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from PIL import Image
 from shared import codebook, minhash
 from shared.extractors import make, sift
 from tests import golden_files
-from tests.acceptance.commands import SHARED_DATA, needs_data
+from tests.acceptance.commands import ROOT, SHARED_DATA, needs_data
 from tests.images import Pixels, scene
 
 # Of the first 300 pictures of noise those in which OpenCV's AVX-512 code makes another descriptor.
@@ -83,6 +84,16 @@ def test_the_same_bits_in_threads() -> None:
         assert set(pool.map(lambda _: shown(), range(4))) == {expected}
 
 
+def test_the_same_bits_with_any_number_of_opencvs_threads() -> None:
+    expected = digest(noise(TELLING[0]))
+    try:
+        for threads in (2, 4):
+            sift._cv2().setNumThreads(threads)
+            assert [digest(noise(TELLING[0])) for _ in range(3)] == [expected] * 3
+    finally:
+        sift._cv2().setNumThreads(1)
+
+
 def test_opencv_that_was_loaded_with_avx512_is_refused() -> None:
     """Its features would be another machine's in all but a few: nothing else would notice."""
     load = "import cv2, sys; sys.stdout.write(str('*AVX512-SKX' in cv2.getCPUFeaturesLine().split()) + ' ');"
@@ -92,6 +103,14 @@ def test_opencv_that_was_loaded_with_avx512_is_refused() -> None:
     said = elsewhere(load + try_it)
     assert said.startswith(("False", "True OpenCV was loaded with AVX512-SKX on, which makes other features"))
     assert "OPENCV" not in elsewhere(load + try_it, OPENCV_CPU_DISABLE="AVX512-SKX")
+
+
+def test_nothing_else_imports_opencv() -> None:
+    """Whatever imports it first decides which code it runs."""
+    rooms = ("shared", "batch", "stream", "parity", "cli", "bench")
+    files = [file for room in rooms for file in (ROOT / room).rglob("*.py")]
+    found = [file for file in files if re.search(r"^\s*(import|from) cv2\b", file.read_text("utf-8"), re.M)]
+    assert found == [ROOT / "shared" / "extractors" / "sift.py"]
 
 
 def test_what_the_operator_disables_stays_disabled() -> None:

@@ -191,8 +191,10 @@ def _file_entry(run: Path, file: Path) -> dict[str, Any]:
 
 def library_versions(*of_the_engine: str) -> dict[str, str]:
     """What may change a result without changing the contract: name -> version, for the manifest."""
-    libraries = ("crossfade", "numba", "numpy", "pdqhash", "pillow", "pyarrow", *of_the_engine)
-    return {"python": platform.python_version()} | {name: metadata.version(name) for name in libraries}
+    libraries = ("crossfade", "numba", "numpy", "opencv-python-headless", "pdqhash", "pillow", "pyarrow")
+    return {"python": platform.python_version()} | {
+        name: metadata.version(name) for name in (*libraries, *of_the_engine)
+    }
 
 
 def write_manifest(

@@ -84,8 +84,9 @@ class Sketching:
             rows.update(zip(places, range(len(rows), len(rows) + len(places)), strict=True))
 
         wanted = _places(events)
+        among = frozenset(wanted)
         for places, answer in self._slices:
-            if not set(wanted).isdisjoint(places):
+            if not among.isdisjoint(places):
                 with suppress(TransientError):  # of an event that is wanted? then it is raised below
                     add(places, answer)
         missing = [row for row, place in enumerate(wanted) if place not in rows]

@@ -271,12 +271,12 @@ def in_both(a: tuple[Feature, ...], b: tuple[Feature, ...], affine: "Affine") ->
 
 def carried(a: tuple[Feature, ...], b: tuple[Feature, ...], affine: "Affine") -> int:
     """How many of a the map carries to between 0 and the furthest feature of b, along both axes."""
-    count = 0
+    count, width, height = 0, max(g.x for g in b), max(g.y for g in b)
     for f in a:
         x, y = f.x - affine.means[0], f.y - affine.means[1]
         u = affine.to_u[0] * x + affine.to_u[1] * y + affine.means[2]
         v = affine.to_v[0] * x + affine.to_v[1] * y + affine.means[3]
-        count += 0 <= u <= max(g.x for g in b) and 0 <= v <= max(g.y for g in b)
+        count += 0 <= u <= width and 0 <= v <= height
     return count
 
 

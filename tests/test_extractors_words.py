@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 import skimage.data
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from shared import codebook, geometry
 from shared.contract import contract_id
 from shared.errors import CrossfadeError, SpecError
 from shared.extractors import make, sift
-from shared.extractors.words import VisualWords
+from shared.extractors.words import VisualWords, _neighbours
 from shared.spec import from_dict, load, to_dict
 from tests import oracle_images
 from tests.images import Pixels, scene, uniform
@@ -75,6 +77,20 @@ def test_neighbours_are_as_the_oracle_says(neighbours: int) -> None:
         dots(),
     ):  # equal distances are common in the last two
         assert check(picture, "image.word_pairs", settings) == 200
+
+
+SMALL = st.tuples(*(st.sampled_from([0, 8, 16, 17, 24, 40]),) * 2, st.sampled_from([0, 8, 9, 16, 17]))
+
+
+@given(st.lists(SMALL, min_size=1, max_size=12), st.integers(1, 5))
+def test_neighbours_of_features_on_a_small_grid(features: list[tuple[int, int, int]], count: int) -> None:
+    """Equal distances, and all the limits of near, apart and similar in size."""
+    x, y, size = np.array(features, np.int64).T
+    near = _neighbours(np.ascontiguousarray(x), np.ascontiguousarray(y), np.ascontiguousarray(size), count)
+    named = [oracle_images.Feature(k, a, b, c, 0) for k, (a, b, c) in enumerate(features)]
+    expected = list(oracle_images.pairs(named, count))
+    found = [(min(i, int(k)), max(i, int(k))) for i, row in enumerate(near) for k in row if k >= 0]
+    assert found == expected
 
 
 # --- Hostile pictures

@@ -162,6 +162,48 @@ def test_inliers_in_a_line_of_text_do_not_count(apart: int, matches: bool) -> No
     assert (check(record(rows), record(moved(rows, 200, 100))) == 60) == matches
 
 
+@pytest.mark.parametrize(("step", "matches"), [(30, False), (60, True)])
+def test_inliers_in_a_small_place_do_not_count(step: int, matches: bool) -> None:
+    """A logo, narrow in every direction: 25 features, whose places vary by 42 or 85 steps."""
+    rows = [Feature(k, 300 + step * (k % 5), 500 + step * (k // 5), 100, 0) for k in range(25)]
+    assert (check(record(rows), record(moved(rows, 200, 100))) == 25) == matches
+
+
+def crowd(rng: random.Random) -> tuple[LocalRecord, LocalRecord]:
+    """Some 20 features that a turned and scaled crop shows again, in pictures full of others."""
+    scale, turn = rng.choice([0.5, 1.0, 2.0]), rng.choice([0, 130, 256, 700])
+    cos, sin = (scale * f(turn * math.tau / 1024) for f in (math.cos, math.sin))
+    middle = {"x": rng.randint(600, 2000), "y": rng.randint(500, 1500)}
+    half = rng.randint(300, 500)
+    a, b = [], []
+    for k in range(rng.randint(12, 30)):
+        dx, dy = rng.randint(-half, half), rng.randint(-half, half)
+        a.append(Feature(k, middle["x"] + dx, middle["y"] + dy, 100, 0))
+        u, v = round(cos * dx - sin * dy) + 1500, round(sin * dx + cos * dy) + 1500
+        b.append(Feature(k, u, v, 100 + round(16 * math.log2(scale)), turn))
+    for features, word in ((a, 1000), (b, 10_000)):
+        width, height = rng.randint(1800, 2560), rng.randint(1500, 2560)
+        features += [
+            Feature(word + k, rng.randint(0, width), rng.randint(0, height), 100, 0)
+            for k in range(rng.choice([100, 700, 1500, 2500]))
+        ]
+    return record(a), record(b)
+
+
+def test_inliers_are_a_share_of_the_features_that_lie_in_both_pictures() -> None:
+    """120 pairs: often the one picture has too many others beside the inliers and the other has not."""
+    rng = random.Random(9)
+    pairs = [crowd(rng) for _ in range(120)]
+    found = [oracle_images.inliers(a, b) > 0 for a, b in pairs]
+    assert found == [count(a, b) > 0 for a, b in pairs]
+    assert 30 <= sum(found) <= 90
+    # What decides is in which picture there are fewer: not the total, not always that of the same one.
+    few = [len(a.plain) < len(b.plain) for a, b in pairs]
+    for fewer_in_a in (True, False):
+        mixed = {matches for matches, less in zip(found, few, strict=True) if less == fewer_in_a}
+        assert mixed == {True, False}
+
+
 @pytest.mark.parametrize(("others", "matches"), [(380, True), (381, False)])
 def test_inliers_are_a_share_of_what_lies_in_both_pictures(others: int, matches: bool) -> None:
     rng = random.Random(1)

@@ -79,6 +79,15 @@ def test_neighbours_are_as_the_oracle_says(neighbours: int) -> None:
         assert check(picture, "image.word_pairs", settings) == 200
 
 
+def test_descriptors_of_extremes() -> None:
+    """Nothing, one number alone, all alike, and between them."""
+    rows = np.zeros((5, 128), np.float32)
+    rows[1, 7], rows[2], rows[3, :3], rows[4, :5] = 255, 255, (255, 85, 1), (63, 64, 65, 0, 62)
+    found = sift._root(rows)
+    assert [tuple(row) for row in found.tolist()] == [oracle_images.root(row) for row in rows]
+    assert found.max(axis=1).tolist() == [0, 255, 45, 255, 255]
+
+
 SMALL = st.tuples(*(st.sampled_from([0, 8, 16, 17, 24, 40]),) * 2, st.sampled_from([0, 8, 9, 16, 17]))
 
 

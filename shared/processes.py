@@ -6,17 +6,31 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 
 @contextmanager
 def interrupts_held() -> Iterator[None]:
-    """Around the start of worker processes. Ctrl-C goes to all processes of a terminal. Those started here
-    leave it to this one, from the first moment on: they inherit that it is blocked. Here it is only late."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Around the start of worker processes. Ctrl-C goes to all processes of a terminal.
+
+    Those started here leave it to this one, from the first moment on: they inherit that it is blocked. Here
+    it is only late. To block it is not enough for that: the system then gives it to another thread of this
+    process, and Python raises KeyboardInterrupt in the middle of what a new process is being told.
+    """
+    late: list[tuple[int, FrameType | None]] = []
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    here = threading.current_thread() is threading.main_thread()  # the only one that Python interrupts
+    handler = signal.getsignal(signal.SIGINT)
+    if here:
+        signal.signal(signal.SIGINT, lambda number, frame: late.append((number, frame)))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if here:
+            signal.signal(signal.SIGINT, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        if late and callable(handler):
+            handler(*late[0])
 
 
 def end_with_parent() -> None:

@@ -103,7 +103,7 @@ class Index:
         self.state.put_many("postings", alone)
         new = set(keys)
         self._new |= new
-        self._probe_again(affected - new)
+        self._probe_again(affected - new, new)
         self._probe([(key, buckets, {}) for key, buckets in sorted(shared.items())])
         return self._take_changed() | new
 
@@ -152,14 +152,22 @@ class Index:
             known.update(zip(missing, item_keys(ids), strict=True))
         return [known[key] for key in keys]
 
-    def _probe_again(self, keys: set[bytes]) -> None:
+    def _probe_again(self, keys: set[bytes], inserted: set[bytes] | None = None) -> None:
         """Draw again for items that are there, and bring their edges up to date."""
         items = sorted(keys)
         before = [{match.other: match for match in matches} for matches in self.edges(items)]
-        self._probe(list(zip(items, self._open_all(items), before, strict=True)))
+        self._probe(list(zip(items, self._open_all(items), before, strict=True)), inserted)
 
-    def _probe(self, items: Sequence[tuple[bytes, list[Bucket], dict[bytes, Match]]]) -> None:
-        """Draw for items, each with the buckets it shares and the edges it had; write its edges now."""
+    def _probe(
+        self,
+        items: Sequence[tuple[bytes, list[Bucket], dict[bytes, Match]]],
+        inserted: set[bytes] | None = None,
+    ) -> None:
+        """Draw for items, each with the buckets it shares and the edges it had; write its edges now.
+
+        inserted: where nothing but these came into the buckets, whatever else is drawn was drawn before, and
+        is no match unless it had an edge.
+        """
         drawn: list[set[bytes]] = []
         for key, buckets, _ in items:
             found: set[bytes] = set()
@@ -174,10 +182,12 @@ class Index:
             drawn.append(found)
         pairs = zip(items, drawn, strict=True)
         verified = self.match(
-            (key, other) for (key, _, before), found in pairs for other in found - before.keys()
+            (key, other)
+            for (key, _, before), found in pairs
+            for other in (found if inserted is None else found & inserted) - before.keys()
         )
         for (key, _, before), found in zip(items, drawn, strict=True):
-            matches = {other: before.get(other) or verified[key, other] for other in found}
+            matches = {other: before.get(other) or verified.get((key, other)) for other in found}
             now = {other: match for other, match in matches.items() if match is not None}
             if now != before:
                 self._write_edges(key, before, now)

@@ -154,7 +154,7 @@ def _inliers(a: Record, b: Record, least: int) -> tuple[Ints, Ints]:
         places[2, k], places[3, k] = np.int64(g >> _X & _12_BITS), np.int64(g >> _Y & _12_BITS)
         growth[k] = np.int64(g >> _SIZE & _8_BITS) - np.int64(f >> _SIZE & _8_BITS)
         turn[k] = np.int64(g & _10_BITS) - np.int64(f & _10_BITS)
-    inlier = _vote(places, growth, turn, least)
+    inlier = _vote(places, growth, turn)
     affine = np.zeros(8)
     for refinement in range(_REFINEMENTS):
         tolerance = _NEAR if refinement else (_NEAR + _FAR) // 2
@@ -248,7 +248,7 @@ def _correspondences(a: Record, b: Record) -> tuple[Ints, Ints]:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _vote(places: Ints, growth: Ints, turn: Ints, least: int) -> npt.NDArray[np.bool_]:
+def _vote(places: Ints, growth: Ints, turn: Ints) -> npt.NDArray[np.bool_]:
     """Which correspondences agree with the proposal that most agree with, the first of equals."""
     n = len(growth)
     agreeing, best = np.zeros(n, np.bool_), np.zeros(n, np.bool_)

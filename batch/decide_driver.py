@@ -17,6 +17,7 @@ from numba import njit
 from batch.components import union_find
 from batch.job import Job
 from batch.known import Int8s, Int64s, Known, find, find_all, join, known
+from batch.mapped import by_rank, channel_features
 from batch.tasks import Counts
 from shared.heads import BECOMES_HEAD, UNDECIDED, UNKNOWN, decide
 from shared.similarity import NO_MATCH, ChannelFeatures, verify
@@ -58,7 +59,7 @@ def _by_rounds(job: Job, nodes: Int64s, pairs: Known) -> tuple[Int64s, Known, Co
     head = np.arange(len(nodes))
     have = np.diff(edge_starts) > 0
     head[have] = edge_earlier[edge_starts[:-1][have]]  # the guess: the earliest item that each matches
-    features: list[ChannelFeatures] = []
+    features: tuple[ChannelFeatures, ...] = ()
     rounds = checks = 0
     while True:
         rounds += 1
@@ -120,14 +121,10 @@ def _sweep(
     return np.array(needed_later, dtype=np.int64), np.array(needed_earlier, dtype=np.int64)
 
 
-def _load_features(job: Job, nodes: Int64s) -> list[ChannelFeatures]:
+def _load_features(job: Job, nodes: Int64s) -> tuple[ChannelFeatures, ...]:
     """Of each node, in order."""
-    table = pa.concat_tables(_node_rows(job, nodes))
-    table = table.take(pa.array(np.argsort(table.column("rank").to_numpy()))).combine_chunks()
-    return [
-        ChannelFeatures(*(pa.concat_arrays(table.column(f"{kind}{c}").chunks) for kind in "sr"))
-        for c in range(len(job.spec.channels))
-    ]
+    rows = by_rank(pa.concat_tables(_node_rows(job, nodes)))
+    return channel_features(rows, len(job.spec.channels))
 
 
 def _node_rows(job: Job, nodes: Int64s) -> Iterator[pa.Table]:

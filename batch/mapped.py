@@ -38,23 +38,31 @@ def fits(job: Job) -> bool:
 
 def write_mapped(job: Job, file: Path) -> None:
     """Write the index as one Arrow batch, in the order of the ranks."""
-    table = pq.read_table(job.work("features", "index"))
-    wide = [pa.field(f.name, pa.large_binary() if f.type == pa.binary() else f.type) for f in table.schema]
-    table = table.cast(pa.schema(wide)).combine_chunks()
-    table = table.take(pa.array(np.argsort(table.column("rank").to_numpy()))).combine_chunks()
+    table = by_rank(pq.read_table(job.work("features", "index")))
     file.parent.mkdir(parents=True, exist_ok=True)
     with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
 
 
-def open_mapped(file: Path) -> Mapped:
+def open_mapped(file: Path, channels: int) -> Mapped:
     """Nothing is read but what is looked at; the pages are one for all workers of a machine."""
     table = pa.ipc.open_file(pa.memory_map(str(file))).read_all()
+    return Mapped(table.column("rank").to_numpy(), _whole(table, "id"), channel_features(table, channels))
 
-    def column(name: str) -> pa.Array:
-        chunks = table.column(name).chunks
-        return chunks[0] if chunks else pa.array([], table.schema.field(name).type)
 
-    channels = sum(name.startswith("s") and name != "shard" for name in table.column_names)
-    features = tuple(ChannelFeatures(column(f"s{c}"), column(f"r{c}")) for c in range(channels))
-    return Mapped(column("rank").to_numpy(), column("id"), features)
+def by_rank(index: pa.Table) -> pa.Table:
+    """Rows of the index in the order of their ranks, each column in one piece."""
+    # Offsets of 32 bits end at 2 GiB a column.
+    wide = [pa.field(f.name, pa.large_binary() if f.type == pa.binary() else f.type) for f in index.schema]
+    index = index.cast(pa.schema(wide)).combine_chunks()
+    return index.take(pa.array(np.argsort(index.column("rank").to_numpy()))).combine_chunks()
+
+
+def channel_features(index: pa.Table, channels: int) -> tuple[ChannelFeatures, ...]:
+    """Of rows that `by_rank` gave, each of so many channels."""
+    return tuple(ChannelFeatures(_whole(index, f"s{c}"), _whole(index, f"r{c}")) for c in range(channels))
+
+
+def _whole(index: pa.Table, name: str) -> pa.Array:
+    chunks = index.column(name).chunks
+    return chunks[0] if chunks else pa.array([], index.schema.field(name).type)

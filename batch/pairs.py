@@ -60,11 +60,8 @@ def _explode(channels: Sequence[Channel], batches: Batches) -> Batches:
     for batch in batches:
         first_slot = 0
         for c, channel in enumerate(channels):
-            column = batch.column(f"s{c}")
-            rank = batch.column("rank").filter(column.is_valid()).to_numpy()
-            values = b"".join(column.drop_null().to_pylist())
-            signatures = np.frombuffer(values, "<u4").reshape(len(rank), channel.minhash.permutations)
-            found = lsh.buckets(signatures, channel.bands)
+            rows, found = lsh.item_buckets(batch.column(f"s{c}"), channel)
+            rank = batch.column("rank").to_numpy()[rows]
             slots = np.arange(first_slot, first_slot + channel.bands.count, dtype=np.int32)
             yield pa.record_batch(
                 {

@@ -113,7 +113,7 @@ def _verify(channels: Sequence[Channel], batches: Batches, outputs: Outputs) -> 
 
 def _verify_mapped(channels: Sequence[Channel], file: Path, batches: Batches, outputs: Outputs) -> Counts:
     counts: Counts = {}
-    index = mapped.open_mapped(file)
+    index = mapped.open_mapped(file, len(channels))
     for batch in batches:
         later, earlier = (index.rows(batch.column(name).to_numpy()) for name in ("later", "earlier"))
         result = _results(batch, verify(channels, index.features, later, earlier))

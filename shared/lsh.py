@@ -2,9 +2,10 @@
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from numba import njit
 
-from shared.spec import Bands
+from shared.spec import Bands, Channel
 from shared.xxh64 import xxh64
 
 Int64s = npt.NDArray[np.int64]
@@ -26,6 +27,17 @@ def buckets(signatures: npt.NDArray[np.uint32], bands: Bands) -> npt.NDArray[np.
     return out
 
 
+def item_buckets(signatures: pa.Array, channel: Channel) -> tuple[Int64s, npt.NDArray[np.uint64]]:
+    """(rows of the items that have a signature, uint64[those, bands]: their buckets).
+
+    signatures: binary or large binary, as ChannelFeatures has them; null where an item has no features.
+    """
+    present = np.flatnonzero(signatures.is_valid().to_numpy(zero_copy_only=False))
+    values = b"".join(signatures.drop_null().to_pylist())
+    rows = np.frombuffer(values, "<u4").reshape(len(present), channel.minhash.permutations)
+    return present, buckets(rows, channel.bands)
+
+
 def draw_bounds(rank: int, first: int, near: int) -> tuple[int, int]:
     """(end, start): the member of this rank draws ranks [0, end) and [start, rank).
 
@@ -34,7 +46,7 @@ def draw_bounds(rank: int, first: int, near: int) -> tuple[int, int]:
     return min(rank, first), max(min(rank, first), rank - near)
 
 
-_draw_bounds = njit(cache=True, nogil=True)(draw_bounds)
+compiled_draw_bounds = njit(cache=True, nogil=True)(draw_bounds)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -48,14 +60,14 @@ def draw(starts: Int64s, carried: int, first: Int64s, near: Int64s) -> tuple[Int
     pairs = 0
     for g in range(len(starts) - 1):
         for row in range(max(starts[g], carried), starts[g + 1]):
-            end, start = _draw_bounds(row - starts[g], first[g], near[g])
+            end, start = compiled_draw_bounds(row - starts[g], first[g], near[g])
             pairs += end + row - starts[g] - start
     later, earlier = np.empty(pairs, dtype=np.int64), np.empty(pairs, dtype=np.int64)
     k = 0
     for g in range(len(starts) - 1):
         base = starts[g]
         for row in range(max(base, carried), starts[g + 1]):
-            end, start = _draw_bounds(row - base, first[g], near[g])
+            end, start = compiled_draw_bounds(row - base, first[g], near[g])
             for rank in range(end):
                 later[k], earlier[k], k = row, base + rank, k + 1
             for rank in range(start, row - base):

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from bench.accuracy.probe import buckets
 from bench.accuracy.protocol import DIFFERENT, NEAR_DUPLICATE, labelled
+from shared import lsh
 from shared.similarity import NO_MATCH, verify
 from shared.sketch import sketch
 from shared.spec import Spec
@@ -44,7 +44,7 @@ def look_alikes(spec: Spec, root: Path) -> dict[str, LookAlikes]:
     features = sketch(spec, _events([root / name for name in names])).features
     shared = np.zeros((len(names), len(names)), np.bool_)
     for channel, feature in zip(spec.channels, features, strict=True):
-        present, values = buckets(channel, feature)
+        present, values = lsh.item_buckets(feature.signatures, channel)
         for row, mine in zip(present, values, strict=True):
             shared[row, present] |= (values == mine).any(axis=1)
     found = {}

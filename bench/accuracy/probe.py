@@ -28,8 +28,6 @@ Features = list[ChannelFeatures]  # one a channel, of the same items
 
 _AT_ONCE = 50_000  # pairs
 
-_draw_bounds = njit(cache=True)(lsh.draw_bounds)
-
 
 @dataclass(frozen=True)
 class Probed:
@@ -90,7 +88,7 @@ def drawn(channels: Sequence[Channel], features: Features, size: int) -> Answers
     total = len(features[0].signatures)
     found = np.zeros((total - size, size), np.bool_)
     for channel, feature in zip(channels, features, strict=True):
-        present, values = buckets(channel, feature)
+        present, values = lsh.item_buckets(feature.signatures, channel)
         split = int(np.searchsorted(present, size))
         for band in range(channel.bands.count):
             order = np.argsort(values[:split, band], kind="stable")  # priority inside a bucket
@@ -103,18 +101,10 @@ def drawn(channels: Sequence[Channel], features: Features, size: int) -> Answers
     return found
 
 
-def buckets(channel: Channel, feature: ChannelFeatures) -> tuple[Int64s, npt.NDArray[np.uint64]]:
-    """(rows of the items that have features, uint64[those, bands]: their buckets)."""
-    present = np.flatnonzero(feature.signatures.is_valid().to_numpy(zero_copy_only=False))
-    values = b"".join(feature.signatures.drop_null().to_pylist())
-    signatures = np.frombuffer(values, "<u4").reshape(len(present), channel.minhash.permutations)
-    return present, lsh.buckets(signatures, channel.bands)
-
-
 def _enough_bands(channel: Channel, feature: ChannelFeatures, candidates: Answers) -> Answers:
     """bool[queries, database]: of the candidates, those with the channel's `min_agreeing_bands`."""
     size = candidates.shape[1]
-    present, values = buckets(channel, feature)
+    present, values = lsh.item_buckets(feature.signatures, channel)
     row = np.full(size + len(candidates), -1)
     row[present] = np.arange(len(present))
     asked, shown = np.nonzero(candidates)
@@ -132,7 +122,7 @@ def _mark(
     found: Answers, rows: Int64s, starts: Int64s, stops: Int64s, members: Int64s, first: int, near: int
 ) -> None:
     for i in range(len(rows)):
-        end, start = _draw_bounds(stops[i] - starts[i], first, near)
+        end, start = lsh.compiled_draw_bounds(stops[i] - starts[i], first, near)
         for rank in range(end):
             found[rows[i], members[starts[i] + rank]] = True
         for rank in range(start, stops[i] - starts[i]):
@@ -143,7 +133,7 @@ def _within(channels: Sequence[Channel], features: Features, size: int) -> tuple
     """(later, earlier): the pairs that the database draws among itself, each once."""
     codes = [np.empty(0, np.int64)]
     for channel, feature in zip(channels, features, strict=True):
-        present, values = buckets(channel, feature)
+        present, values = lsh.item_buckets(feature.signatures, channel)
         split = int(np.searchsorted(present, size))
         for band in range(channel.bands.count):
             order = np.argsort(values[:split, band], kind="stable")

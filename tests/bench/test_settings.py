@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.accuracy.probe import Features, buckets, probe
+from bench.accuracy.probe import Features, probe
 from bench.accuracy.scoring import score
 from bench.accuracy.settings import BANDS, Setting, settings, varied
 from bench.accuracy.tables import front
 from shared.events import parse
+from shared.lsh import item_buckets
 from shared.sketch import sketch
 from shared.spec import Bands, Draws, MinHash, Spec, load
 from tests.bench.conftest import Given
@@ -69,7 +70,7 @@ def test_cuts_keep_the_pairs_with_most_agreeing_bands(given: Given, monkeypatch:
     cuts = {
         e.cut: e for e in settings(protocol, spec, features, files, cache) if (e.bands, e.rows) == (128, 3)
     }
-    present, values = buckets(spec.channels[0], features[0])
+    present, values = item_buckets(features[0].signatures, spec.channels[0])
     agreeing = np.zeros((len(protocol.queries), size), int)
     for row, mine in zip(present, values, strict=True):
         for other, its in zip(present, values, strict=True):

@@ -1,6 +1,5 @@
 """`crossfade demo`: the whole story on sample photographs, with real parts."""
 
-import shutil
 import time
 import webbrowser
 from collections.abc import Iterator
@@ -41,10 +40,11 @@ def command(output: Path, no_kafka: bool, open_page: bool) -> int:
     from parity.evaluate import evaluate
     from parity.page import write_cluster_page
     from shared.run import open_run
+    from stream.scratch import make_anew
 
     started = time.monotonic()
     root = output.resolve()
-    _empty(root)
+    make_anew(root, ".crossfade-demo", "a demo")
     images, truth = root / "images", root / "truth.csv"
     console.rule("1. photographs", align="left")
     made = make_demo_images(images, truth)
@@ -165,21 +165,6 @@ def _crossfade(name: str, *arguments: object) -> int:
     console.print(f"\n[bold]$ crossfade {name} {' '.join(words)}[/]", soft_wrap=True)
     run: click.Command = importlib.import_module(f"cli.{name}").command
     return run.main(words, prog_name=f"crossfade {name}", standalone_mode=False) or 0
-
-
-def _empty(root: Path) -> None:
-    """A folder of an earlier demo is emptied; anything else is left alone."""
-    from shared.errors import SourceError
-    from stream import broker
-
-    marker = root / ".crossfade-demo"
-    if root.exists() and any(root.iterdir()):
-        if not marker.exists():
-            raise SourceError(f"{root} is not empty and was not made by a demo; name another --output")
-        broker.stop(root / "broker")
-        shutil.rmtree(root)
-    root.mkdir(parents=True, exist_ok=True)
-    marker.touch()
 
 
 def _counts(counts: dict[str, int]) -> str:

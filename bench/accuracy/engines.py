@@ -14,6 +14,7 @@ from shared.errors import CrossfadeError, SourceError
 from shared.run import Run, open_run
 from shared.spec import Spec, load
 from stream import broker
+from stream.scratch import make_anew
 
 LOG_COMMANDS = ("publish", "archive")  # done once for all presets
 COMMANDS = (*LOG_COMMANDS, "backfill", "consume", "export", "diff")
@@ -33,7 +34,7 @@ class Runs:
 
 def run_both(specs: list[str], events: Path, folder: Path) -> list[Runs]:
     """Both engines over a log of these events, once for each preset; `folder` is emptied first."""
-    _empty(folder)
+    make_anew(folder, _MARKER, "this benchmark")
     topic, lake = "items", folder / "lake"
     server = broker.start(folder / "broker")
     servers = ("--bootstrap-servers", server.bootstrap_servers)
@@ -94,15 +95,3 @@ def _crossfade(*arguments: object, statuses: tuple[int, ...] = (0,)) -> float:
             f"crossfade {words[0]} ended with status {done.returncode}; its errors stand above\n{done.stdout}"
         )
     return time.perf_counter() - started
-
-
-def _empty(folder: Path) -> None:
-    """A folder of an earlier run is emptied; anything else is left alone."""
-    marker = folder / _MARKER
-    if folder.exists() and any(folder.iterdir()):
-        if not marker.exists():
-            raise SourceError(f"{folder} is not empty and no work of this benchmark; name another --output")
-        broker.stop(folder / "broker")
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    marker.touch()

@@ -20,7 +20,6 @@ from threadpoolctl import ThreadpoolController
 
 from shared.errors import SpecError
 
-WORD_BITS = 20
 CENTROIDS = 1024  # a half
 HALF = 64  # bytes of half a descriptor
 SHAPE = (2, CENTROIDS, HALF)

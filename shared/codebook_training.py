@@ -162,26 +162,31 @@ def _sample(folder: Path, extractor: VisualWords, most: int, name: str) -> Bytes
 
     Of more than `most` they are drawn evenly, from the strongest to the weakest.
     """
-    picture = _picture(folder / name)
-    if isinstance(picture, str):
-        return picture
-    features = extractor.local_features(picture)
-    if features is None:
-        return "no_features"
+    found = _featured(folder / name, extractor)
+    if isinstance(found, str):
+        return found
+    _, features = found
     n = len(features)
     return features.descriptors if n <= most else features.descriptors[np.arange(most) * n // most]
 
 
 def _views(folder: Path, extractor: VisualWords, name: str) -> list[LocalFeatures] | str:
     """Features of one picture and then of its variants, or why there are none."""
-    picture = _picture(folder / name)
-    if isinstance(picture, str):
-        return picture
-    plain = extractor.local_features(picture)
-    if plain is None:
-        return "no_features"
+    found = _featured(folder / name, extractor)
+    if isinstance(found, str):
+        return found
+    picture, plain = found
     made = codebook_check.variants(picture)
     return [plain, *(sift.detect(variant, extractor.side, extractor.count) for variant in made)]
+
+
+def _featured(file: Path, extractor: VisualWords) -> tuple[Pixels, LocalFeatures] | str:
+    """A picture and its features, or why there are none."""
+    picture = _picture(file)
+    if isinstance(picture, str):
+        return picture
+    features = extractor.local_features(picture)
+    return "no_features" if features is None else (picture, features)
 
 
 def _picture(file: Path) -> Pixels | str:

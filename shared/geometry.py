@@ -191,30 +191,24 @@ def _is_spread(places: Ints, rows: Ints) -> bool:
 def _in_both(a: Record, b: Record, affine: npt.NDArray[np.float64]) -> int:
     """How many features of a the map carries into b's picture, or of b into a's; the fewer of both."""
     m, n, o, p, x0, y0, u0, v0 = affine
-    determinant = m * p - n * o
-    inverse = (p / determinant, -n / determinant, -o / determinant, m / determinant)
-    forth: int = _carried(a, b, (m, n, o, p), (x0, y0), (u0, v0))
-    back: int = _carried(b, a, inverse, (u0, v0), (x0, y0))
+    d = m * p - n * o
+    inverse = np.array((p / d, -n / d, -o / d, m / d, u0, v0, x0, y0))
+    forth: int = _carried(a, b, affine)
+    back: int = _carried(b, a, inverse)
     return min(forth, back)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _carried(
-    features: Record,
-    others: Record,
-    matrix: tuple[float, float, float, float],
-    mean: tuple[float, float],
-    onto: tuple[float, float],
-) -> int:
+def _carried(features: Record, others: Record, affine: npt.NDArray[np.float64]) -> int:
     """How many features an affine map carries to where `others` has its own, from 0 to the furthest."""
+    m, n, o, p, x0, y0, u0, v0 = affine
     count = width = height = 0
     for f in others:
         width = max(width, int(f >> _X & _12_BITS))
         height = max(height, int(f >> _Y & _12_BITS))
     for f in features:
-        x, y = np.int64(f >> _X & _12_BITS) - mean[0], np.int64(f >> _Y & _12_BITS) - mean[1]
-        u = matrix[0] * x + matrix[1] * y + onto[0]
-        v = matrix[2] * x + matrix[3] * y + onto[1]
+        x, y = np.int64(f >> _X & _12_BITS) - x0, np.int64(f >> _Y & _12_BITS) - y0
+        u, v = m * x + n * y + u0, o * x + p * y + v0
         if 0 <= u <= width and 0 <= v <= height:
             count += 1
     return count

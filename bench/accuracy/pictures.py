@@ -22,9 +22,9 @@ from shared.errors import SourceError
 from shared.images import decode_image
 from shared.processes import end_with_parent, interrupts_held
 from shared.source_events import event_value
+from shared.spec import Limits
 
 FIRST_TIME = 1_750_000_000_000
-_MAX_PIXELS = 100_000_000
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -45,7 +45,7 @@ def make(protocol: Protocol, cache: Path) -> tuple[Path, float]:
 
 def read(path: Path) -> npt.NDArray[np.uint8]:
     """uint8[height, width, 3], decoded as the engines decode it. SourceError where that fails."""
-    pixels = decode_image(path.read_bytes(), _MAX_PIXELS)
+    pixels = decode_image(path.read_bytes(), Limits().image_pixels)
     if isinstance(pixels, str):
         raise SourceError(f"{path} cannot be used as a photograph ({pixels}); take it out of the collection")
     return pixels

@@ -7,7 +7,7 @@ READY := .venv/.ready
 
 .PHONY: help
 help:
-	@echo "make demo       the whole story on sample photographs: about two minutes after set-up"
+	@echo "make demo       the whole story on sample photographs: about a minute after set-up"
 	@echo "make test       lint, types and all quick tests"
 	@echo "make test-deep  the property tests with 2,000 histories each, and all that is slow"
 	@echo "make bench      benchmarks beside their peers"

@@ -14,6 +14,7 @@ from stream.clusters_topic import OutputTopics
 from stream.consumer import Consumer, PayloadsAway
 from stream.extraction import Workers
 from stream.logs.checks import check_reachable
+from stream.logs.in_step import InStep
 from stream.logs.open import (
     append_times_are_the_brokers,
     check_same_kind,
@@ -56,7 +57,7 @@ def open_consumer(
             f"{topic} is one of the consumer's own output topics; name the items topic with --topic"
         )
     with contextlib.ExitStack() as stack:
-        reader = open_reader(topic, settings)
+        reader = InStep(open_reader(topic, settings))
         stack.callback(reader.close)
         if spec.times.need_append_time and not append_times_are_the_brokers(topic, settings):
             raise CrossfadeError(

@@ -424,11 +424,12 @@ def test_a_topic_that_grew_is_noticed(kafka_logs: Logs, tmp_path: Path) -> None:
     topic = kafka_logs.topic("items")
     with consumer(kafka_logs, a_history().spec, topic, tmp_path / "state") as running:
         running.recover()
-        with admin(kafka_logs.settings, "add a partition") as client:
-            client.create_partitions({topic: 3})
+        with admin(kafka_logs.settings, "add a partition") as broker:
+            broker.create_partitions({topic: 3})
         deadline = time.monotonic() + 20
-        while len(running.reader._consumer.partitions_for_topic(topic)) < 3:  # type: ignore[attr-defined]
-            running.reader._consumer.topics()  # type: ignore[attr-defined]  # metadata now, not in a minute
+        client = running.reader._reader._consumer  # type: ignore[attr-defined]
+        while len(client.partitions_for_topic(topic)) < 3:
+            client.topics()  # metadata now, not in a minute
             assert time.monotonic() < deadline
         with pytest.raises(SourceError, match="grew from 2 partitions to 3"):
             Follower(running).for_ever()

@@ -9,6 +9,7 @@ from kafka.partitioner import murmur2
 
 from shared.errors import CrossfadeError, SourceError
 from shared.records import RECORD_SCHEMA
+from stream.logs.in_step import InStep
 from stream.logs.open import (
     append_times_are_the_brokers,
     check_same_kind,
@@ -19,6 +20,15 @@ from stream.logs.open import (
 )
 from stream.logs.protocol import FencedError, LogReader, OutMessage
 from tests.conftest import Logs
+
+
+@pytest.fixture(autouse=True, params=["as it is", "in step"])
+def how_it_is_read(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every reader here is also one whose partitions go in step."""
+    plainly = open_reader
+    if request.param == "in step":
+        monkeypatch.setitem(globals(), "open_reader", lambda topic, known: InStep(plainly(topic, known)))
+
 
 RECORDS: list[tuple[bytes, bytes | None]] = [(f"key-{i}".encode(), f"value-{i}".encode()) for i in range(100)]
 

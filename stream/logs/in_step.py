@@ -1,0 +1,113 @@
+"""A reader whose partitions advance together, by append time.
+
+A log hands out a backlog a fetch at a time, one partition after another, so that to the index all of the
+next partition is late: it goes before what is there already, whose draws move. What comes out of that is the
+same in any order; the work is not.
+"""
+
+import time
+from collections.abc import Collection, Iterator, Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from shared.records import RECORD_SCHEMA
+from stream.logs.checks import check_partitions
+from stream.logs.protocol import LogReader, Message
+
+_AT_ONCE = 2_000  # records of a poll of the log
+_MOST = 10_000  # records held of a partition, before no more of it is read
+_PATIENCE = 0.2  # seconds to wait for a partition that is behind, while others have records
+_FRESH = 1.0  # seconds for which the log's ends are taken to be where they were
+
+
+class InStep:
+    """See LogReader. It holds some fetches of each partition, and reads them from `reader`, which it owns."""
+
+    def __init__(self, reader: LogReader) -> None:
+        self.identity, self.partitions = reader.identity, reader.partitions
+        self._reader = reader
+        self._held: dict[int, pa.Table] = {}  # read and not yet handed out; none is empty
+        self._ends: dict[int, int] = {}
+        self._ends_until = 0.0
+
+    def end_offsets(self) -> dict[int, int]:
+        return self._reader.end_offsets()
+
+    def seek(self, positions: Mapping[int, int]) -> None:
+        check_partitions(self, positions)
+        now = self.positions()
+        moved = {p: offset for p, offset in positions.items() if offset != now[p]}
+        for partition in moved:
+            self._held.pop(partition, None)
+        self._reader.seek(moved)
+
+    def poll(self, max_records: int, timeout: float, only: Collection[int] | None = None) -> pa.Table:
+        wanted = self.partitions if only is None else tuple(sorted(only))
+        self._fill(wanted, max_records, timeout)
+        held = {p: self._held[p].slice(0, max_records) for p in wanted if p in self._held}
+        taken = []
+        for (partition, table), count in zip(held.items(), _earliest(held, max_records), strict=True):
+            taken.append(table.slice(0, count))
+            left = self._held.pop(partition).slice(count)
+            if len(left):
+                self._held[partition] = left
+        return pa.concat_tables([RECORD_SCHEMA.empty_table(), *taken])
+
+    def positions(self) -> dict[int, int]:
+        first = {p: table.column("offset")[0].as_py() for p, table in self._held.items()}
+        return self._reader.positions() | first
+
+    def messages_until(self, offsets: Mapping[int, int]) -> Iterator[Message]:
+        self._reader.seek(self.positions())
+        self._held.clear()
+        return self._reader.messages_until(offsets)
+
+    def close(self) -> None:
+        self._reader.close()
+
+    def _fill(self, wanted: tuple[int, ...], enough: int, timeout: float) -> None:
+        """Read until each wanted partition has `enough` records or all there are.
+
+        Waits up to `timeout` for the first, and has some patience with a partition that has more.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            some = any(p in self._held for p in wanted)
+            if some and not self._behind(wanted, enough):
+                return
+            wait = _PATIENCE if some else max(0.0, deadline - time.monotonic())
+            before = self._reader.positions()
+            room = [p for p in wanted if len(self._held.get(p, ())) < _MOST]
+            got = self._reader.poll(_AT_ONCE, wait, room)
+            for partition in got.column("partition").unique().to_pylist():
+                mine = got.filter(pc.equal(got.column("partition"), partition))
+                held = self._held.get(partition)
+                self._held[partition] = pa.concat_tables([held, mine]) if held else mine
+            moved = self._reader.positions() != before
+            if not len(got) and (some or moved or time.monotonic() >= deadline):
+                return
+
+    def _behind(self, wanted: tuple[int, ...], enough: int) -> list[int]:
+        """The partitions that have less than `enough` records here, and more in the log."""
+        at, now = self._reader.positions(), time.monotonic()
+        if now >= self._ends_until and not any(at[p] < self._ends.get(p, 0) for p in wanted):
+            self._ends, self._ends_until = self._reader.end_offsets(), now + _FRESH
+        return [p for p in wanted if at[p] < self._ends.get(p, 0) and len(self._held.get(p, ())) < enough]
+
+
+def _earliest(tables: Mapping[int, pa.Table], count: int) -> npt.NDArray[np.int64]:
+    """How many rows of each table are among the first `count` of all by append time.
+
+    In a table a time counts as not less than those before it. Of equal times, all where the log has none, the
+    first rows of each table come first.
+    """
+    if not tables:
+        return np.empty(0, np.int64)
+    times = [np.maximum.accumulate(table.column("append_time").to_numpy()) for table in tables.values()]
+    places = [np.arange(len(own)) for own in times]
+    owner = np.repeat(np.arange(len(times)), [len(own) for own in times])
+    first = np.lexsort((np.concatenate(places), np.concatenate(times)))[:count]
+    return np.bincount(owner[first], minlength=len(times))

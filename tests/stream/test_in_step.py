@@ -1,0 +1,99 @@
+"""Partitions in step: nothing is lost, doubled or out of order, and no partition runs ahead of another."""
+
+from uuid import uuid4
+
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.records import RECORD_SCHEMA
+from stream.logs import in_step, memory
+from stream.logs.in_step import InStep
+from stream.logs.open import open_reader, open_writer
+from tests.conftest import Logs
+
+Appended = list[tuple[int, int]]  # (partition, append time) of records in the order of their appends
+
+
+def a_topic(appended: Appended, partitions: int) -> str:
+    address = f"memory:in-step-{uuid4()}"
+    memory.create_topic(address, partitions)
+    for number, (partition, append_time) in enumerate(appended):
+        record = memory._Record(append_time, f"{number}".encode(), b"", {})
+        memory._TOPICS[address].logs[partition].append(record)
+    return address
+
+
+def rows(table: pa.Table) -> list[tuple[int, int]]:
+    assert table.schema == RECORD_SCHEMA
+    return list(zip(table["partition"].to_pylist(), table["offset"].to_pylist(), strict=True))
+
+
+@given(
+    appended=st.lists(st.tuples(st.integers(0, 2), st.integers(-1, 20)), max_size=40),
+    steps=st.lists(
+        st.tuples(st.integers(1, 9), st.none() | st.sets(st.integers(0, 2)), st.booleans()), max_size=12
+    ),
+)
+def test_every_record_once_in_order_whatever_is_asked(
+    appended: Appended, steps: list[tuple[int, set[int] | None, bool]]
+) -> None:
+    address = a_topic(appended, partitions=3)
+    reader = InStep(memory.MemoryReader(address))
+    expected = dict.fromkeys(reader.partitions, 0)
+    for count, only, back in [*steps, *[(7, None, False)] * 12]:
+        got = rows(reader.poll(count, 0.0, only))
+        assert len(got) <= count
+        at = dict(expected)
+        for partition, offset in got:
+            assert only is None or partition in only
+            assert offset == at[partition]
+            at[partition] += 1
+        assert reader.positions() == at
+        if back:  # what the consumer does with records that do not fit its batch
+            reader.seek(expected)
+            assert reader.positions() == expected
+        else:
+            expected = at
+    assert expected == reader.end_offsets()
+
+
+@given(
+    partitions=st.lists(st.integers(0, 3), min_size=1, max_size=60),
+    count=st.integers(1, 7),
+    most=st.integers(1, 5),
+)
+def test_no_partition_runs_ahead(partitions: list[int], count: int, most: int) -> None:
+    appended = [(partition, append_time) for append_time, partition in enumerate(partitions)]
+    reader = InStep(memory.MemoryReader(a_topic(appended, partitions=4)))
+    in_step._AT_ONCE, before = most, in_step._AT_ONCE
+    try:
+        read: list[int] = []
+        while len(read) < len(appended):
+            read += sorted(reader.poll(count, 0.0)["append_time"].to_pylist())
+    finally:
+        in_step._AT_ONCE = before
+    assert read == list(range(len(appended)))
+
+
+def test_without_append_times_partitions_take_turns() -> None:
+    reader = InStep(memory.MemoryReader(a_topic([(n // 50, -1) for n in range(100)], partitions=2)))
+    for _ in range(5):
+        got = reader.poll(20, 0.0)["partition"].to_pylist()
+        assert (got.count(0), got.count(1)) == (10, 10)
+
+
+def test_it_waits_for_a_partition_that_is_behind(logs: Logs) -> None:
+    topic = logs.topic("items", partitions=3)
+    writer = open_writer(topic, logs.settings)
+    for number in range(30):
+        writer.append(topic, [(f"key-{number * 100 + i}".encode(), b"x" * 1000) for i in range(100)])
+    writer.close()
+    reader = InStep(open_reader(topic, logs.settings))
+    seen, last = 0, -1
+    while seen < 3_000:
+        got = reader.poll(64, 0.0 if seen else 5.0)["append_time"].to_pylist()
+        assert min(got) >= last
+        seen, last = seen + len(got), max(got)
+    assert reader.positions() == reader.end_offsets()
+    reader.close()

@@ -107,16 +107,15 @@ def train_folder(
         for done, (name, view) in enumerate(zip(held_out, viewed, strict=True), len(trained) + 1):
             left_out.append((name, view)) if isinstance(view, str) else views.append(view)
             progress("reading pictures", done, total)
-    descriptors = np.concatenate([np.empty((0, 128), np.uint8), *parts])
     made = codebook.train(
-        descriptors,
+        parts,
         training.seed,
         training.rounds,
         lambda done: progress("rounds of k-means", done, 2 * training.rounds),
     )
-    check = codebook_check.check(made, descriptors, views) if views else None
+    check = codebook_check.check(made, np.concatenate(parts), views) if views else None
     return Trained(
-        made, len(names), len(parts), len(descriptors), per_picture, tuple(left_out), skipped, check
+        made, len(names), len(parts), sum(map(len, parts)), per_picture, tuple(left_out), skipped, check
     )
 
 

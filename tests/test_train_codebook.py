@@ -100,13 +100,13 @@ def test_what_is_trained_on(folder: Path, tmp_path: Path, limit: int) -> None:
     descriptors = []
     for name in sorted(str(path.relative_to(folder)) for path in folder.rglob("*.*")):
         picture = np.asarray(Image.open(folder / name).convert("RGB"))
-        own = sift.detect(picture, 320, 500).descriptors
+        own = sift.detect(picture, Training.side, Training.count).descriptors
         most = min(len(own), limit // PICTURES)
         descriptors.append(np.stack([own[i * len(own) // most] for i in range(most)]))
     together = np.concatenate(descriptors)
     options = ("--no-check", "--seed", 7, "--limit-features", limit)
     found = summary(folder, "--output", tmp_path / "all.npy", *options, *QUICK)
-    assert found["digest"] == codebook.train(together, seed=7, rounds=2).digest
+    assert found["digest"] == codebook.train(descriptors, seed=7, rounds=2).digest
     assert (found["features"], found["pictures"], found["check"]) == (len(together), PICTURES, None)
     assert (len(together) == limit) == (limit == 1660)
 
@@ -160,7 +160,8 @@ def test_the_check_tells_variants_from_others(made: tuple[Path, dict[str, Any]])
 
 def test_a_worse_codebook_is_called_so(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     good = train(folder, "--output", tmp_path / "good.npy", *QUICK)
-    noise = codebook.make(np.random.default_rng(0).integers(0, 256, codebook.SHAPE, dtype=np.uint8))
+    centroids = np.random.default_rng(0).integers(0, 256, codebook.SHAPE, dtype=np.uint8)
+    noise = codebook.make(centroids, np.empty(0, np.int64))
     monkeypatch.setattr(codebook, "train", lambda *arguments: noise)
     bad = train(folder, "--output", tmp_path / "bad.npy", *QUICK)
     assert (good.exit_code, bad.exit_code) == (0, 0)

@@ -15,6 +15,7 @@ import pyarrow as pa
 from numba import njit
 
 from shared import codebook, geometry
+from shared.codebook import Codebook
 from shared.errors import CrossfadeError, SpecError
 from shared.extractors import sift
 from shared.extractors.protocol import Extraction
@@ -29,7 +30,8 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class VisualWords:
-    """A token is a word of one feature. Even true pairs may share few: use bands of one row.
+    """A token is a word of one feature that is not on the codebook's stop list. Even true pairs may share
+    few: use bands of one row.
 
     codebook: the name of one that ships with crossfade, or a path; its content is in the contract.
     side, count: features are sought after the longest side is scaled to `side` pixels, at most `count`.
@@ -38,8 +40,8 @@ class VisualWords:
     """
 
     codebook: str = codebook.DEFAULT
-    side: int = 320
-    count: int = 500
+    side: int = 288
+    count: int = 400
     min_side: int = 64
     min_count: int = 20
     mirror: bool = False
@@ -96,18 +98,18 @@ class VisualWords:
             return np.empty(0, np.uint64), b""
         book = codebook.load(self.codebook)
         words = book.words(features.descriptors)
-        tokens, plain = self._tokens(features, words), geometry.pack(words, features)
+        tokens, plain = self._tokens(features, words, book), geometry.pack(words, features)
         if not self.mirror:
             return np.unique(tokens), geometry.record(plain, None)
         height, width = picture.shape[:2]
         _, width = sift.scaled(height, width, self.side)
         flipped = sift.mirrored(features, width * sift.POSITION)
         words = book.words(flipped.descriptors)
-        tokens = np.concatenate([tokens, self._tokens(flipped, words)])
+        tokens = np.concatenate([tokens, self._tokens(flipped, words, book)])
         return np.unique(tokens), geometry.record(plain, geometry.pack(words, flipped))
 
-    def _tokens(self, features: LocalFeatures, words: Ints) -> npt.NDArray[np.uint64]:
-        return _hash(words[:, None])
+    def _tokens(self, features: LocalFeatures, words: Ints, book: Codebook) -> npt.NDArray[np.uint64]:
+        return _hash(words[~book.stopped(words), None])
 
     def _read_contents(self) -> dict[str, str]:
         return {"codebook": codebook.load(self.codebook).digest, "arithmetic": sift.arithmetic()}
@@ -115,7 +117,8 @@ class VisualWords:
 
 @dataclass(frozen=True)
 class WordPairs(VisualWords):
-    """A token is the words of a feature and of one of its nearest `neighbours` of similar size."""
+    """A token is the words of a feature and of one of its nearest `neighbours` of similar size, neither of
+    them on the codebook's stop list."""
 
     neighbours: int = 4
 
@@ -124,9 +127,12 @@ class WordPairs(VisualWords):
         if not 1 <= self.neighbours <= 16:
             raise SpecError(f"neighbours is {self.neighbours}; it must be from 1 to 16")
 
-    def _tokens(self, features: LocalFeatures, words: Ints) -> npt.NDArray[np.uint64]:
+    def _tokens(self, features: LocalFeatures, words: Ints, book: Codebook) -> npt.NDArray[np.uint64]:
         near = _neighbours(features.x, features.y, features.size, self.neighbours)
         one, other = np.nonzero(near >= 0)[0], near[near >= 0]
+        stopped = book.stopped(words)
+        kept = ~(stopped[one] | stopped[other])
+        one, other = one[kept], other[kept]
         return _hash(np.sort(np.stack([words[one], words[other]], axis=1), axis=1))
 
 

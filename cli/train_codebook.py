@@ -99,6 +99,7 @@ def document(trained: Trained, output: Path) -> dict[str, Any]:
         "pictures": trained.pictures,
         "features": trained.features,
         "per_picture": trained.per_picture,
+        "stop_words": len(trained.codebook.stop_words),
         "left_out": {printable(name): reason for name, reason in trained.left_out},
         "skipped": trained.skipped,
         "check": asdict(check) | {"worse": check.worse} if check else None,
@@ -120,6 +121,7 @@ def _show(trained: Trained, output: Path) -> None:
         f"trained on {counted(trained.features, 'feature')}, at most {number(trained.per_picture)} of a "
         f"picture, from {number(trained.pictures)} of {counted(trained.found, 'picture')}"
     )
+    out.print(f"{counted(len(trained.codebook.stop_words), 'word')} on the stop list")
     by_reason = defaultdict(list)
     for name, reason in trained.left_out:
         by_reason[reason].append(name)

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 import pyarrow as pa
 
 MAX_ID_BYTES = 1024
 MAX_TIME = 2**53
+NO_TIME = 2**63 - 1
 
 OPS = ("upsert", "delete")
 KINDS = ("none", "text", "vector", "uri", "invalid")
@@ -80,6 +82,19 @@ def parse(records: pa.Table) -> Parsed:
         schema=DEAD_SCHEMA,
     )
     return Parsed(events, dead)
+
+
+def event_times(records: pa.Table) -> npt.NDArray[np.int64]:
+    """int64[n]: the event time of each record (RECORD_SCHEMA); NO_TIME where there is none."""
+    return np.array([_event_time(value) for value in records.column("value").to_pylist()], np.int64)
+
+
+def _event_time(value: bytes | None) -> int:
+    try:
+        found = orjson.loads(value or b"").get("event_time")
+    except (orjson.JSONDecodeError, AttributeError):
+        return NO_TIME
+    return found if type(found) is int and -MAX_TIME <= found <= MAX_TIME else NO_TIME
 
 
 def _parse(value: bytes | None) -> tuple[str, str, int, bytes, str, bytes] | str:

@@ -1,8 +1,9 @@
-"""A reader whose partitions advance together, by append time.
+"""A reader whose partitions advance together, by event time.
 
 A log hands out a backlog a fetch at a time, one partition after another, so that to the index all of the
 next partition is late: it goes before what is there already, whose draws move. What comes out of that is the
-same in any order; the work is not.
+same in any order; the work is not. Append times would be too coarse: a producer sends records in batches, a
+partition each, and what is appended at once may span many seconds of events.
 """
 
 import time
@@ -13,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from shared.events import event_times
 from shared.records import RECORD_SCHEMA
 from stream.logs.checks import check_partitions
 from stream.logs.protocol import LogReader, Message
@@ -29,7 +31,8 @@ class InStep:
     def __init__(self, reader: LogReader) -> None:
         self.identity, self.partitions = reader.identity, reader.partitions
         self._reader = reader
-        self._held: dict[int, pa.Table] = {}  # read and not yet handed out; none is empty
+        # Read and not yet handed out, with the event times in a column `time`; none is empty.
+        self._held: dict[int, pa.Table] = {}
         self._ends: dict[int, int] = {}
         self._ends_until = 0.0
 
@@ -50,7 +53,7 @@ class InStep:
         held = {p: self._held[p].slice(0, max_records) for p in wanted if p in self._held}
         taken = []
         for (partition, table), count in zip(held.items(), _earliest(held, max_records), strict=True):
-            taken.append(table.slice(0, count))
+            taken.append(table.slice(0, count).drop_columns("time"))
             left = self._held.pop(partition).slice(count)
             if len(left):
                 self._held[partition] = left
@@ -82,13 +85,14 @@ class InStep:
             before = self._reader.positions()
             room = [p for p in wanted if len(self._held.get(p, ())) < _MOST]
             got = self._reader.poll(_AT_ONCE, wait, room)
-            for partition in got.column("partition").unique().to_pylist():
-                mine = got.filter(pc.equal(got.column("partition"), partition))
-                held = self._held.get(partition)
-                self._held[partition] = pa.concat_tables([held, mine]) if held else mine
             moved = self._reader.positions() != before
             if not len(got) and (some or moved or time.monotonic() >= deadline):
                 return
+            got = got.append_column("time", pa.array(event_times(got)))
+            for partition in got.column("partition").unique().to_pylist():
+                mine = got.filter(pc.equal(got.column("partition"), partition))
+                held = self._held.get(partition)
+                self._held[partition] = mine if held is None else pa.concat_tables([held, mine])
 
     def _behind(self, wanted: tuple[int, ...], enough: int) -> list[int]:
         """The partitions that have less than `enough` records here, and more in the log."""
@@ -99,14 +103,14 @@ class InStep:
 
 
 def _earliest(tables: Mapping[int, pa.Table], count: int) -> npt.NDArray[np.int64]:
-    """How many rows of each table are among the first `count` of all by append time.
+    """How many rows of each table are among the first `count` of all by event time.
 
-    In a table a time counts as not less than those before it. Of equal times, all where the log has none, the
-    first rows of each table come first.
+    In a table a time counts as not more than those after it, so that one from 2999 holds nothing up. Of equal
+    times the first rows of each table come first.
     """
     if not tables:
         return np.empty(0, np.int64)
-    times = [np.maximum.accumulate(table.column("append_time").to_numpy()) for table in tables.values()]
+    times = [np.minimum.accumulate(t.column("time").to_numpy()[::-1])[::-1] for t in tables.values()]
     places = [np.arange(len(own)) for own in times]
     owner = np.repeat(np.arange(len(times)), [len(own) for own in times])
     first = np.lexsort((np.concatenate(places), np.concatenate(times)))[:count]

@@ -10,16 +10,23 @@ from pathlib import Path
 from bench.report import WIDTH, Skipped, machine, markdown, rewrite, text
 
 NAMES = ("signatures", "consumer", "backfill", "images")
+LONG = ("growth",)  # half an hour: by name only
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks of crossfade.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of {', '.join(NAMES)} [all]")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"some of {', '.join(NAMES)} [all of these], {', '.join(LONG)}",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers as JSON")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="rewrite the tables of a Markdown page")
     chosen = parser.parse_args()
-    if unknown := set(chosen.names) - set(NAMES):
-        parser.error(f"{', '.join(sorted(unknown))}: no such benchmark; there are {', '.join(NAMES)}")
+    if unknown := set(chosen.names) - {*NAMES, *LONG}:
+        there = ", ".join((*NAMES, *LONG))
+        parser.error(f"{', '.join(sorted(unknown))}: no such benchmark; there are {there}")
     where = machine()
     for name, value in where.items():
         print(textwrap.fill(value, WIDTH, initial_indent=f"{name:11}", subsequent_indent=" " * 11))

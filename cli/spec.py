@@ -9,7 +9,7 @@ from shared.curve import candidate_probability
 from shared.errors import SpecError
 from shared.spec import Spec, load
 
-_SIMILARITIES = [i / 10 for i in range(1, 11)]
+_SIMILARITIES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9)
 
 
 @click.group()
@@ -24,7 +24,7 @@ def show(spec: str, as_json: bool) -> None:
     """Show a contract, its id and what its bands find."""
     loaded = load(spec)
     curves = {
-        channel.name: {f"{s:.1f}": candidate_probability(channel, s) for s in _SIMILARITIES}
+        channel.name: {f"{s:g}": candidate_probability(channel, s) for s in _SIMILARITIES}
         for channel in loaded.channels
     }
     if as_json:

@@ -1,0 +1,34 @@
+"""The benchmark of a long stream: its plan, and the whole of it on a few pictures."""
+
+from pathlib import Path
+
+import numpy as np
+import skimage.data
+from PIL import Image
+
+from bench.growth import Shown, run, stream
+
+
+def test_a_photograph_comes_before_what_is_made_of_it_and_all_are_there() -> None:
+    names = [f"{n}.jpg" for n in range(7)]
+    for count in (3, 7, 8, 60, 7 * 59):
+        shown = stream(names, count)
+        assert len(set(shown)) == len(shown) == count
+        assert shown == stream(names, count)
+        counts = [sum(each.photograph == name for each in shown) for name in names]
+        assert max(counts) - min(counts) <= 1
+        for name in names[:count]:
+            assert next(each.attack for each in shown if each.photograph == name) == ""
+    assert Shown("a/b.jpg", "crop 20").item == "a/b.jpg/crop-20" != Shown("a/b.jpg", "").item
+
+
+def test_the_whole_of_it_on_a_few_pictures(tmp_path: Path) -> None:
+    for name in ("coffee", "chelsea", "astronaut"):
+        picture = Image.open(Path(skimage.data.__file__).parent / f"{name}.png").convert("RGB")
+        picture.save(tmp_path / f"{name}.jpg", quality=95)
+    table = run(tmp_path, 90)
+    assert len(table.rows) == 10
+    attacked = [int(row[1]) for row in table.rows]
+    assert sum(attacked) == 87 and table.rows[-1][0] == "82 to 90"
+    recalls = np.array(list(table.numbers["recall"].values()))
+    assert (recalls * attacked).sum() / 87 > 0.9

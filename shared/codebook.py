@@ -52,7 +52,7 @@ class Codebook:
         """bool[n]: which of int64[n] are on the stop list."""
         return np.isin(words, self.stop_words)
 
-    def words(self, descriptors: Bytes) -> npt.NDArray[np.int64]:
+    def words(self, descriptors: Bytes) -> Ints:
         """int64[n] of descriptors uint8[n, 128]: the first half's centroid << 10 | the second half's."""
         with _libraries().limit(limits=1, user_api="blas"):  # the processes are as many as the cores
             first, second = (
@@ -62,7 +62,7 @@ class Codebook:
         return first << 10 | second
 
 
-def nearest(points: Bytes, centroids: Bytes) -> npt.NDArray[np.int64]:
+def nearest(points: Bytes, centroids: Bytes) -> Ints:
     """int64[n]: the centroid (uint8[k, 64]) nearest to each of uint8[n, 64]; the first of equals."""
     wide = centroids.astype(np.float32)
     squares = (wide * wide).sum(axis=1)

@@ -1,5 +1,6 @@
 """What counts as found and as false: the same for every method, from what it calls a query's duplicates."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -50,11 +51,13 @@ class Score:
 
 @dataclass(frozen=True)
 class Scores:
-    """Of all queries, and of those of each group and of each attack."""
+    """Of all queries, and of those of each group and of each attack. false: {(photograph of a query, another
+    of the database that it leads to): queries}, the most first."""
 
     whole: Score
     groups: dict[str, Score]
     attacks: dict[str, Score]
+    false: dict[tuple[str, str], int]
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,9 @@ def score(protocol: Protocol, answers: Answers) -> Scores:
     original = np.array([query.original for query in queries])
     positive = original >= 0
     found = np.asarray(positive & answers[np.arange(len(queries)), original])
-    false = np.asarray((answers & ~protocol.same_photograph).any(axis=1))
+    wrong = answers & ~protocol.same_photograph
+    false = np.asarray(wrong.any(axis=1))
+    pairs = Counter((queries[i].photograph, protocol.database[j]) for i, j in np.argwhere(wrong).tolist())
 
     def of(rows: npt.NDArray[np.bool_]) -> Score:
         return Score(*(int(what[rows].sum()) for what in (positive, found, np.ones_like(false), false)))
@@ -85,6 +90,7 @@ def score(protocol: Protocol, answers: Answers) -> Scores:
         of(np.ones_like(false)),
         each(lambda query: ATTACKS[query.attack].group),
         each(lambda query: query.attack),
+        dict(sorted(pairs.items(), key=lambda pair: (-pair[1], pair[0]))),
     )
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import PurePath
 
 from bench.accuracy.engines import COMMANDS, LOG_COMMANDS, Runs
 from bench.accuracy.measure import Method, Preset, Result
@@ -13,12 +14,14 @@ from bench.attacks import GOALS
 from bench.report import Table
 
 RECALL, PRECISION, LOOK_ALIKES = 0.95, 0.995, 0.05
+_PAIRS = 5
 
 
 def tables(result: Result) -> dict[str, Table]:
     """By the name of the section that each fills."""
     found = {
         "methods": methods(result),
+        "false": false(result.presets),
         "groups": _recalls(result, "groups", lambda m: m.scores.groups, GOALS),
         "attacks": _recalls(result, "attacks", lambda m: m.scores.attacks, {}),
         "look-alikes": look_alikes(result.presets),
@@ -56,6 +59,29 @@ def methods(result: Result) -> Table:
         notes,
         {method.name: asdict(method.scores.whole) for method in result.methods},
     )
+
+
+def false(presets: list[Preset]) -> Table:
+    rows = []
+    for preset in presets:
+        for (query, other), count in list(preset.stream.false.items())[:_PAIRS]:
+            rows.append([preset.name, *map(_brief, (query, other)), f"{count:,}"])
+    return Table(
+        "Where false queries come from",
+        ["preset, stream of all", "attacked", "found in the database", "queries"],
+        rows,
+        [
+            f"The {_PAIRS} pairs of photographs with most false queries. Two of one thing that nobody "
+            "labelled take all their variants along: look at them before you judge a precision."
+        ],
+        {preset.name: [[*pair, n] for pair, n in preset.stream.false.items()] for preset in presets},
+    )
+
+
+def _brief(photograph: str) -> str:
+    """Enough of a name to find it by."""
+    path = PurePath(photograph)
+    return f"{path.parent.name}/{path.stem[:8]}"
 
 
 def _recalls(

@@ -40,6 +40,7 @@ def test_scores_by_hand() -> None:
     assert (found.whole.recall, found.whole.precision, found.whole.false_rate) == (2 / 3, 2 / 5, 3 / 4)
     assert found.whole.f1 == pytest.approx(2 * (2 / 3 * 2 / 5) / (2 / 3 + 2 / 5))
     assert found.attacks == {"jpeg 10": Score(2, 1, 2, 1), "crop 5": Score(1, 1, 2, 2)}
+    assert found.false == {("c", "q"): 1, ("p", "r"): 1, ("q", "p"): 1}
     assert found.groups == {"jpeg": Score(2, 1, 2, 1), "crop 5-20": Score(1, 1, 2, 2)}
 
 

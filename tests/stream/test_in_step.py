@@ -7,7 +7,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.events import event_times
+from shared.events import NO_TIME, event_times
 from shared.records import RECORD_SCHEMA
 from stream.logs import in_step, memory
 from stream.logs.in_step import InStep
@@ -96,6 +96,23 @@ def test_a_time_in_the_far_future_holds_nothing_up() -> None:
     for _ in range(5):
         got = reader.poll(20, 0.0)["partition"].to_pylist()
         assert abs(got.count(0) - got.count(1)) <= 2
+
+
+def test_event_times_of_records_that_are_none() -> None:
+    values = [
+        None,
+        b"",
+        b"{",
+        b"[1]",
+        b"7",
+        b"{}",
+        *(b'{"event_time": %s}' % v for v in (b"true", b"1.0", b"1e30")),
+    ]
+    values += [b'{"event_time": %d}' % v for v in (2**53 + 1, -(2**53) - 1)]
+    good = [-(2**53), 0, 2**53]
+    columns = {name: [0] * (len(values) + 3) for name in ("partition", "offset", "append_time")}
+    columns |= {"key": [None] * (len(values) + 3), "value": values + [value(time) for time in good]}
+    assert event_times(pa.table(columns, RECORD_SCHEMA)).tolist() == [NO_TIME] * len(values) + good
 
 
 def test_it_waits_for_a_partition_that_is_behind(logs: Logs) -> None:

@@ -5,7 +5,7 @@ of 20 bits (product quantisation: Jegou, Douze, Schmid 2011, section II). Everyt
 centroids are bytes, and a sum of 64 products of bytes is an integer below 2^24, which float32 holds, so that
 a BLAS may add in any order, with any number of threads.
 
-Some words are in every other picture. They say nothing about which picture it is and fill the buckets, so the
+Some words are in so many pictures that they hardly say which one it is, and they fill the buckets. So the
 most frequent ones are on a stop list (Sivic and Zisserman, "Video Google", 2003, section 4.1).
 """
 
@@ -33,7 +33,7 @@ _ASSETS = "codebooks"
 _BYTES = 2 * CENTROIDS * HALF
 _AT_ONCE = 4096
 _FREQUENT = 64  # times as often as the mean of all words: the stop list begins there
-_FEWEST = 5  # pictures that show that a word is frequent
+_FEWEST = 10  # pictures that show that a word is frequent: copies of one may be in the folder
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
@@ -104,6 +104,7 @@ def make(centroids: Bytes, stop_words: Ints) -> Codebook:
     """A codebook of centroids uint8[2, 1024, 64] and a stop list int64[any], ascending."""
     whole = np.ascontiguousarray(centroids)
     whole.flags.writeable = False
+    stop_words.flags.writeable = False
     digest = hashlib.sha256(whole.tobytes() + stop_words.astype("<u4").tobytes()).hexdigest()[:32]
     return Codebook(whole, stop_words, digest)
 

@@ -27,7 +27,7 @@ Pixels = npt.NDArray[np.uint8]
 @dataclass(frozen=True)
 class Pairs:
     """Of n pairs: the median of their inliers, the share with MIN_INLIERS or more, and the median share of
-    words that two have in common (intersection / union). None where there are no pairs."""
+    words off the stop list that two have in common (intersection / union). None where there are no pairs."""
 
     pairs: int
     inliers: float | None
@@ -91,8 +91,8 @@ def _score(book: Codebook, trained: Bytes, views: Sequence[Sequence[LocalFeature
     return Score(
         _error(book, trained),
         _error(book, np.concatenate([view[0].descriptors for view in views])),
-        _pairs(words, packed, of, its_variants),
-        _pairs(words, packed, pictures[one], pictures[other]),
+        _pairs(book, words, packed, of, its_variants),
+        _pairs(book, words, packed, pictures[one], pictures[other]),
     )
 
 
@@ -107,12 +107,14 @@ def _error(book: Codebook, descriptors: Bytes) -> float:
     return float(np.sqrt(apart / square))
 
 
-def _pairs(words: list[Ints], packed: list[npt.NDArray[np.uint64]], left: Ints, right: Ints) -> Pairs:
+def _pairs(
+    book: Codebook, words: list[Ints], packed: list[npt.NDArray[np.uint64]], left: Ints, right: Ints
+) -> Pairs:
     if not len(left):
         return Pairs(0, None, None, None)
     offsets = np.cumsum([0, *map(len, packed)])
     inliers = geometry.count_inliers(np.concatenate(packed), offsets, left, right, 0)
-    sets = [np.unique(own) for own in words]
+    sets = [np.unique(own[~book.stopped(own)]) for own in words]
     shared = [_jaccard(sets[i], sets[j]) for i, j in zip(left, right, strict=True)]
     matched = np.mean(inliers >= MIN_INLIERS)
     return Pairs(len(left), float(np.median(inliers)), float(matched), float(np.median(shared)))

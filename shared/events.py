@@ -94,7 +94,11 @@ def _event_time(value: bytes | None) -> int:
         found = orjson.loads(value or b"").get("event_time")
     except (orjson.JSONDecodeError, AttributeError):
         return NO_TIME
-    return found if type(found) is int and -MAX_TIME <= found <= MAX_TIME else NO_TIME
+    return found if _is_time(found) else NO_TIME
+
+
+def _is_time(value: Any) -> bool:
+    return type(value) is int and -MAX_TIME <= value <= MAX_TIME
 
 
 def _parse(value: bytes | None) -> tuple[str, str, int, bytes, str, bytes] | str:
@@ -114,7 +118,7 @@ def _parse(value: bytes | None) -> tuple[str, str, int, bytes, str, bytes] | str
         return "id_too_long"
     if op not in OPS:
         return "op_unknown"
-    if type(event_time) is not int or not -MAX_TIME <= event_time <= MAX_TIME:
+    if not _is_time(event_time):
         return "event_time_invalid"
     if op == "delete":
         return item, op, event_time, _NO_DIGEST, "none", b""

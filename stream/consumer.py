@@ -24,7 +24,6 @@ from typing import Any
 import numpy as np
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from shared.contract import contract, contract_id, require_equal
 from shared.errors import SourceError, TransientError
@@ -47,7 +46,6 @@ from stream.microbatch import Outcome, apply, likely_winners
 from stream.stores.protocol import Store
 
 SNAPSHOT_CHUNK = 5_000  # changes a transaction
-BATCH_BYTES = 32 * 2**20  # of values a micro-batch: bounds its memory whatever the records are
 
 
 class PayloadsAway(TransientError):
@@ -160,7 +158,7 @@ class Consumer:
         if only is not None and not only:
             return None
         records = self.reader.poll(self.batch_size, timeout, only)
-        records, positions = _within_bytes(records, self.reader.positions())
+        positions = self.reader.positions()
         if limits is not None:
             records, positions = _cut(records, positions, limits, only or [])
         self.reader.seek(positions)
@@ -242,15 +240,6 @@ def stored_offsets(store: Store) -> dict[int, int]:
     """{partition: next offset} that the state stands at; empty for a new one."""
     (value,) = store.get_many("meta", [state.META_OFFSETS])
     return {int(partition): offset for partition, offset in orjson.loads(value or b"{}").items()}
-
-
-def _within_bytes(records: pa.Table, positions: dict[int, int]) -> tuple[pa.Table, dict[int, int]]:
-    """The first of these records, one at least, of BATCH_BYTES at most, and the positions after them."""
-    sizes = np.cumsum(pc.fill_null(pc.binary_length(records.column("value")), 0).to_numpy())
-    keep = max(1, int(np.searchsorted(sizes, BATCH_BYTES, side="right")))
-    left = records.slice(keep)
-    ends = zip(left.column("partition").to_pylist(), left.column("offset").to_pylist(), strict=True)
-    return records.slice(0, keep), positions | dict(reversed(list(ends)))  # of each partition the first left
 
 
 def _cut(

@@ -97,17 +97,17 @@ def test_a_file_is_read_back(tmp_path: Path) -> None:
 
 
 def test_the_stop_list_is_of_what_is_64_times_as_frequent_as_the_mean() -> None:
-    """A word counts once a picture; in fewer than five pictures nothing is frequent."""
+    """A word counts once a picture; in fewer than ten pictures nothing is frequent."""
     everywhere, often, seldom, repeated = 5, 2**20 - 1, 9, 11
     pictures = []
-    for picture in range(400):
+    for picture in range(800):
         words = [everywhere, *range(1000 + 300 * picture, 1299 + 300 * picture)]
-        words += [often] * (picture < 8) + [seldom] * (picture < 7) + [repeated] * 50 * (picture == 3)
+        words += [often] * (picture < 15) + [seldom] * (picture < 14) + [repeated] * 50 * (picture == 3)
         pictures.append(np.array(words))
-    # 400 x 300 + 8 + 7 + 1 words; 64 / 2^20 of them are 7.3
+    # 800 x 300 + 15 + 14 + 1 words; 64 / 2^20 of them are 14.7
     assert codebook.frequent(pictures).tolist() == [everywhere, often]
-    assert codebook.frequent(pictures[:5]).tolist() == [everywhere, seldom, often]
-    assert codebook.frequent(pictures[:4]).tolist() == codebook.frequent([]).tolist() == []
+    assert codebook.frequent(pictures[:10]).tolist() == [everywhere, seldom, often]
+    assert codebook.frequent(pictures[:9]).tolist() == codebook.frequent([]).tolist() == []
     book = codebook.make(codebook.load("photos-1").centroids, np.array([3, 9]))
     assert book.stopped(np.array([9, 2, 3, 3])).tolist() == [True, False, True, True]
 
@@ -201,11 +201,11 @@ def test_training_is_a_function_of_the_descriptors_and_the_seed() -> None:
         [[rng.randrange(256) for _ in range(128)] for _ in range(CENTROIDS + 100)], np.uint8
     )
     seen: list[int] = []
-    pictures = [descriptors[:1000], descriptors[:0], *[descriptors[1000:]] * 5]
+    pictures = [descriptors[:1000], descriptors[:0], *[descriptors[1000:]] * 10]
     one = codebook.train(pictures, seed=1, rounds=2, progress=seen.append)
     assert seen == [1, 2, 3, 4]
     assert one.stop_words.tolist() == codebook.frequent([one.words(own) for own in pictures]).tolist()
-    assert len(one.stop_words) > 50  # those of the five pictures that are one
+    assert len(one.stop_words) > 50  # those of the ten pictures that are one
     assert codebook.train(pictures, seed=1, rounds=2).digest == one.digest
     assert codebook.train(pictures, seed=2, rounds=2).digest != one.digest
     with pytest.raises(SpecError, match="1023 local features are too few for 1024 centroids; add pictures"):

@@ -21,12 +21,12 @@ from shared.errors import ContractError, CrossfadeError, SourceError, TransientE
 from shared.sketch import Sketched
 from shared.source_events import event_value
 from shared.spec import Spec, from_dict, load, to_dict
-from stream import consumer as consumer_module
 from stream import microbatch
 from stream import running as running_module
 from stream.clusters_topic import OutputTopics, read_clusters
 from stream.consumer import Consumer
 from stream.export import export, state_fence
+from stream.logs import in_step
 from stream.logs.kafka_client import admin
 from stream.logs.open import open_reader, open_writer
 from stream.logs.settings import KafkaSettings
@@ -353,7 +353,7 @@ def test_large_records_make_small_batches(tmp_path: Path, monkeypatch: pytest.Mo
     logs = Logs("memory", KafkaSettings(), tmp_path)
     history = a_history(210)
     topic, expected = publish(logs, history)
-    monkeypatch.setattr(consumer_module, "BATCH_BYTES", 250)
+    monkeypatch.setattr(in_step, "BATCH_BYTES", 250)
     with consumer(logs, history.spec, topic, tmp_path / "state", batch_size=1000) as running:
         running.recover()
         sizes = []

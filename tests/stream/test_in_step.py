@@ -1,9 +1,12 @@
 """Partitions in step: nothing is lost, doubled or out of order, and no partition runs ahead of another."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from uuid import uuid4
 
 import orjson
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,17 +25,29 @@ def value(event_time: int | None) -> bytes:
 
 
 def a_topic(appended: Appended, partitions: int) -> str:
+    """With a transaction's marker after every seventh record."""
     address = f"memory:in-step-{uuid4()}"
     memory.create_topic(address, partitions)
     for number, (partition, event_time) in enumerate(appended):
-        record = memory._Record(number, b"key", value(event_time), {})
-        memory._TOPICS[address].logs[partition].append(record)
+        log = memory._TOPICS[address].logs[partition]
+        log.append(memory._Record(number, b"key", value(event_time), {}))
+        if number % 7 == 6:
+            log.append(None)
     return address
 
 
-def rows(table: pa.Table) -> list[tuple[int, int]]:
-    assert table.schema == RECORD_SCHEMA
-    return list(zip(table["partition"].to_pylist(), table["offset"].to_pylist(), strict=True))
+def offsets(address: str) -> dict[int, list[int]]:
+    """Those of the records of each partition."""
+    logs = enumerate(memory._TOPICS[address].logs)
+    return {partition: [at for at, record in enumerate(log) if record] for partition, log in logs}
+
+
+@contextmanager
+def limits(**changed: int) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, number in changed.items():
+            patch.setattr(in_step, name, number)
+        yield
 
 
 @given(
@@ -40,44 +55,49 @@ def rows(table: pa.Table) -> list[tuple[int, int]]:
     steps=st.lists(
         st.tuples(st.integers(1, 9), st.none() | st.sets(st.integers(0, 2)), st.booleans()), max_size=12
     ),
+    at_once=st.integers(1, 5),
+    most=st.integers(1, 5),
+    size=st.sampled_from([1, 60, 200, 2**20]),
 )
 def test_every_record_once_in_order_whatever_is_asked(
-    appended: Appended, steps: list[tuple[int, set[int] | None, bool]]
+    appended: Appended,
+    steps: list[tuple[int, set[int] | None, bool]],
+    at_once: int,
+    most: int,
+    size: int,
 ) -> None:
-    reader = InStep(memory.MemoryReader(a_topic(appended, partitions=3)))
-    expected = dict.fromkeys(reader.partitions, 0)
-    for count, only, back in [*steps, *[(7, None, False)] * 12]:
-        got = rows(reader.poll(count, 0.0, only))
-        assert len(got) <= count
-        at = dict(expected)
-        for partition, offset in got:
-            assert only is None or partition in only
-            assert offset == at[partition]
-            at[partition] += 1
-        assert reader.positions() == at
-        if back:  # what the consumer does with records that do not fit its batch
-            reader.seek(expected)
-            assert reader.positions() == expected
-        else:
-            expected = at
-    assert expected == reader.end_offsets()
+    address = a_topic(appended, partitions=3)
+    reader, left = InStep(memory.MemoryReader(address)), offsets(address)
+    with limits(_AT_ONCE=at_once, _MOST=most, _MOST_BYTES=size, BATCH_BYTES=size):
+        for count, only, back in [*steps, *[(7, None, False)] * 50]:
+            before = reader.positions()
+            table = reader.poll(count, 0.0, only)
+            assert table.schema == RECORD_SCHEMA and len(table) <= count
+            assert len(table) <= 1 or sum(map(len, table["value"].to_pylist())) <= size
+            if back:  # what the consumer does with records past a limit
+                reader.seek(before)
+                assert reader.positions() == before
+                continue
+            places = (table[name].to_pylist() for name in ("partition", "offset"))
+            for partition, offset in zip(*places, strict=True):
+                assert only is None or partition in only
+                assert offset == left[partition].pop(0)
+    assert not any(left.values()) and reader.positions() == reader.end_offsets()
 
 
 @given(
     partitions=st.lists(st.integers(0, 3), min_size=1, max_size=60),
     count=st.integers(1, 7),
+    at_once=st.integers(1, 5),
     most=st.integers(1, 5),
 )
-def test_no_partition_runs_ahead(partitions: list[int], count: int, most: int) -> None:
+def test_no_partition_runs_ahead(partitions: list[int], count: int, at_once: int, most: int) -> None:
     appended: Appended = [(partition, event_time) for event_time, partition in enumerate(partitions)]
     reader = InStep(memory.MemoryReader(a_topic(appended, partitions=4)))
-    in_step._AT_ONCE, before = most, in_step._AT_ONCE
-    try:
-        read: list[int] = []
+    read: list[int] = []
+    with limits(_AT_ONCE=at_once, _MOST=most):
         while len(read) < len(appended):
             read += sorted(event_times(reader.poll(count, 0.0)).tolist())
-    finally:
-        in_step._AT_ONCE = before
     assert read == list(range(len(appended)))
 
 
@@ -89,13 +109,31 @@ def test_of_equal_times_and_of_none_partitions_take_turns() -> None:
             assert (got.count(0), got.count(1)) == (10, 10)
 
 
-def test_a_time_in_the_far_future_holds_nothing_up() -> None:
-    appended = [(n % 2, n) for n in range(100)]
-    appended[10] = (0, 2**50)
+@pytest.mark.parametrize("bad", [2**50, None])
+@pytest.mark.parametrize("many", [1, 70])
+def test_bad_times_hold_nothing_up(bad: int | None, many: int) -> None:
+    """More in a row than are asked for, too."""
+    appended: Appended = [(n % 2, n) for n in range(300)]
+    appended[10 : 10 + 2 * many : 2] = [(0, bad)] * many
     reader = InStep(memory.MemoryReader(a_topic(appended, partitions=2)))
-    for _ in range(5):
-        got = reader.poll(20, 0.0)["partition"].to_pylist()
-        assert abs(got.count(0) - got.count(1)) <= 2
+    for _ in range(20):
+        reader.poll(14, 0.0)
+    assert min(reader.positions().values()) > 60
+
+
+def test_what_gives_nothing_is_waited_for_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Partition 1 is behind and silent, as when its broker is away."""
+    log = memory.MemoryReader(a_topic([(n % 2, n) for n in range(200)], partitions=2))
+    plainly, waits = log.poll, []
+
+    def poll(count: int, timeout: float, only: Sequence[int] | None = None) -> pa.Table:
+        waits.append(timeout)
+        return plainly(count, 0.0, [0] if only is None or 0 in only else [])
+
+    monkeypatch.setattr(log, "poll", poll)
+    reader = InStep(log)
+    assert sum(len(reader.poll(10, 0.0)) for _ in range(12)) == 100
+    assert sum(wait > 0 for wait in waits) <= 2
 
 
 def test_event_times_of_records_that_are_none() -> None:

@@ -28,9 +28,8 @@ from shared.run import Run, open_run
 from shared.source_events import event_value
 
 PICTURES = 50_000
-SIDE = (
-    320  # pixels, before an attack, so that 50,000 are made in minutes; a crop has less left than elsewhere
-)
+# Pixels, before an attack: 50,000 pictures are made in minutes. A crop has less left than in accuracy.md.
+SIDE = 320
 TENTHS = 10
 _QUALITY = 90
 

@@ -22,6 +22,7 @@ from batch.job import DEAD_LETTERS, WORK, Job, Settings
 from batch.pairs import pairs
 from batch.ranks import ranks
 from batch.tasks import Counts
+from batch.traces import traces
 from batch.winners import winners
 from shared import run
 from shared.contract import contract_id
@@ -45,6 +46,7 @@ STAGES = (
     Stage("features", sketch_features, features.FOLDERS),
     Stage("pairs", pairs),
     Stage("verified", verified.verified),
+    Stage("traces", traces, (run.BUCKETS.name, run.CANDIDATES.name)),
     Stage("edges", verified.edges, (run.EDGES.name,)),
     Stage("clusters", clusters, (run.CLUSTERS.name,)),
     Stage("digests", digesting.run_digests),

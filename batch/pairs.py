@@ -1,4 +1,4 @@
-"""Buckets and draws. Signatures -> (bucket, rank) in sorted order -> the drawn pairs.
+"""Buckets and draws. Signatures -> (bucket, rank) in order -> the drawn pairs, the entries' traces.
 
 No bucket is ever held whole: of one that goes on in the next Arrow batch, `lsh.carry` keeps the few
 members that later ones can still draw.
@@ -15,12 +15,13 @@ from batch.drawing import Drawing, describe, hottest
 from batch.groups import group_starts
 from batch.job import Job
 from batch.tasks import Batches, Counts, Output, Outputs
-from shared import lsh
+from shared import lsh, traces
 from shared.spec import Channel
 
 Int64s = npt.NDArray[np.int64]
 
 PAIR_SCHEMA = pa.schema([("later", pa.int64()), ("earlier", pa.int64())])
+ENTRY_SCHEMA = pa.schema([("rank", pa.int64()), ("entries", pa.int64()), ("trace", pa.int64())])
 ROWS_EACH = 1_000_000  # bucket entries a partition
 
 _PAIRS_HELD = 1_000_000
@@ -28,7 +29,8 @@ _NONE = np.empty(0, np.int64)
 
 
 def pairs(job: Job) -> Counts:
-    """Writes pairs/: (later, earlier) ranks; a pair may be there once a partition.
+    """Writes pairs/pairs: (later, earlier) ranks, a pair at most once a partition; and pairs/entries:
+    what the buckets held of each rank (ENTRY_SCHEMA), in parts to be added up.
 
     counts: drawn (rows), buckets, left_out (later, earlier pairs that the draws left out), hot (the
     buckets that left out most).
@@ -44,7 +46,12 @@ def pairs(job: Job) -> Counts:
         .repartition(job.partitions(entries, ROWS_EACH), "slot", "bucket")
         .sortWithinPartitions("slot", "bucket", "rank")
     )
-    counts = job.write(buckets, partial(_draw, channels), pairs=Output(job.work("pairs"), PAIR_SCHEMA))
+    counts = job.write(
+        buckets,
+        partial(_draw, channels),
+        pairs=Output(job.work("pairs", "pairs"), PAIR_SCHEMA),
+        entries=Output(job.work("pairs", "entries"), ENTRY_SCHEMA),
+    )
     hot = hottest((*bucket,) for entry in counts for bucket in entry["hot"])
     return {
         "drawn": sum(entry["drawn"] for entry in counts),
@@ -87,9 +94,11 @@ def _draw(channels: Sequence[Channel], batches: Batches, outputs: Outputs) -> Co
         return len(table)
 
     for batch in batches:
-        found = drawing.draw(
-            *(batch.column(name).to_numpy().astype(np.int64) for name in ("slot", "bucket", "rank"))
+        slot, bucket, rank = (
+            batch.column(name).to_numpy().astype(np.int64) for name in ("slot", "bucket", "rank")
         )
+        outputs.write("entries", _entries(slot, bucket, rank))
+        found = drawing.draw(slot, bucket, rank)
         later.append(found[0])
         earlier.append(found[1])
         if sum(map(len, later)) >= _PAIRS_HELD:
@@ -102,6 +111,15 @@ def _draw(channels: Sequence[Channel], batches: Batches, outputs: Outputs) -> Co
         "left_out": drawing.left_out,
         "hot": drawing.hot,
     }
+
+
+def _entries(slot: Int64s, bucket: Int64s, rank: Int64s) -> pa.Table:
+    """ENTRY_SCHEMA of these bucket entries, a row a rank."""
+    order = np.argsort(rank, kind="stable")
+    starts = group_starts(rank[order])
+    hashes = traces.entry_hashes(slot, bucket.view(np.uint64))[order]
+    trace = traces.sums(hashes, starts).view(np.int64)
+    return pa.table([rank[order][starts[:-1]], np.diff(starts), trace], schema=ENTRY_SCHEMA)
 
 
 def distinct_pairs(later: Int64s, earlier: Int64s) -> pa.Table:

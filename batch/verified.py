@@ -5,16 +5,18 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from batch import mapped
+from batch.groups import group_starts
 from batch.job import Job, add_up
 from batch.partitions import by_shard
 from batch.tasks import Batches, Counts, Output, Outputs, Task
-from shared import digests
-from shared.run import EDGES
+from shared import digests, traces
+from shared.run import CANDIDATES, EDGES
 from shared.similarity import NO_MATCH, ChannelFeatures, Matches, verify
 from shared.spec import Channel
 
@@ -33,14 +35,15 @@ EDGES_EACH = 250_000
 
 
 def verified(job: Job) -> Counts:
-    """Writes verified/results (RESULT_SCHEMA, matches or not) and verified/edges, not sorted yet.
+    """Writes verified/results (RESULT_SCHEMA, matches or not), verified/edges, not sorted yet, and
+    verified/candidates: what each item drew (CANDIDATES.schema), in parts to be added up.
 
     counts: pairs, edges.
     """
     drawn = job.counts["pairs"]["drawn"]
     parts = job.partitions(drawn, PAIRS_EACH)
     job.spark.conf.set("spark.sql.shuffle.partitions", parts)
-    pairs = job.read("pairs").distinct()
+    pairs = job.read("pairs", "pairs").distinct()
     task: Task
     if mapped.fits(job):
         file = job.work("verified", "index.arrow")
@@ -53,6 +56,7 @@ def verified(job: Job) -> Counts:
         task,
         results=Output(job.work("verified", "results"), RESULT_SCHEMA),
         edges=Output(job.work("verified", "edges"), EDGES.schema),
+        candidates=Output(job.work("verified", "candidates"), CANDIDATES.schema),
     )
     return {"pairs": 0, "edges": 0} | add_up(counts)
 
@@ -107,6 +111,7 @@ def _verify(channels: Sequence[Channel], batches: Batches, outputs: Outputs) -> 
     counts: Counts = {}
     for batch in batches:
         result, ids = verify_batch(channels, batch), (batch.column("l_id"), batch.column("e_id"))
+        outputs.write("candidates", _candidates(ids[0], traces.id_hashes(ids[1])))
         counts = add_up([counts, _write(channels, result, *ids, outputs)])
     return counts
 
@@ -114,10 +119,12 @@ def _verify(channels: Sequence[Channel], batches: Batches, outputs: Outputs) -> 
 def _verify_mapped(channels: Sequence[Channel], file: Path, batches: Batches, outputs: Outputs) -> Counts:
     counts: Counts = {}
     index = mapped.open_mapped(file, len(channels))
+    hashes = traces.id_hashes(index.ids)
     for batch in batches:
         later, earlier = (index.rows(batch.column(name).to_numpy()) for name in ("later", "earlier"))
         result = _results(batch, verify(channels, index.features, later, earlier))
         ids = index.ids.take(pa.array(later)), index.ids.take(pa.array(earlier))
+        outputs.write("candidates", _candidates(ids[0], hashes[earlier]))
         counts = add_up([counts, _write(channels, result, *ids, outputs)])
     return counts
 
@@ -140,6 +147,17 @@ def _write(
     }
     outputs.write("edges", pa.table(columns))
     return {"pairs": result.num_rows, "edges": len(found)}
+
+
+def _candidates(later: pa.Array, earlier: npt.NDArray[np.uint64]) -> pa.Table:
+    """CANDIDATES.schema of these drawn pairs: the later's id, the hash of the earlier's."""
+    encoded = later.dictionary_encode()
+    order = np.argsort(encoded.indices.to_numpy(), kind="stable")
+    starts = group_starts(encoded.indices.to_numpy().astype(np.int64)[order])
+    trace = traces.sums(earlier[order], starts).view(np.int64)
+    ids = encoded.dictionary  # in the order of their numbers, each with a row
+    shards = pa.array(digests.shards(ids), pa.int32())
+    return pa.table([shards, ids, np.diff(starts), trace], schema=CANDIDATES.schema)
 
 
 def channel_names(

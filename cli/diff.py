@@ -1,15 +1,19 @@
 """`crossfade diff`: compare two runs; say where they first part."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from parity.diff import diff
+from parity.coverage import lake_of
+from parity.diff import Options, diff
 from parity.document import to_json
+from parity.gates import parse_gates
+from parity.known import read_rules
 from parity.render import show
 from parity.show import console
 from shared.durable import write_bytes
-from shared.run import open_run
+from shared.run import Run, open_run
 
 
 @click.command()
@@ -21,16 +25,73 @@ from shared.run import open_run
 @click.option(
     "--verify", is_flag=True, help="Read every byte and row, and hold both runs against their manifests."
 )
-def command(run_a: str, run_b: str, json_file: str | None, verify: bool) -> int:
+@click.option(
+    "--lake",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Hold both runs against the records of this lake  [the lake that the runs' manifests name].",
+)
+@click.option("--no-lake", is_flag=True, help="Do not look at the lake that the manifests name.")
+@click.option(
+    "--known",
+    "known_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="TOML file of known differences: each with an owner, a reason, an expiry and a cap.",
+)
+@click.option(
+    "--gate",
+    "gates",
+    multiple=True,
+    metavar="CLASS=LIMIT",
+    help="Differences allowed of a class (missing, extra, wrong, late, known, uncovered): a number, or a "
+    "share of A's items such as 0.01%  [the spec's gates, then 0].",
+)
+@click.option(
+    "--allow-late", is_flag=True, help="Compare runs at two fences of one log; what only one saw is `late`."
+)
+def command(
+    run_a: str,
+    run_b: str,
+    json_file: str | None,
+    verify: bool,
+    lake: Path | None,
+    no_lake: bool,
+    known_file: Path | None,
+    gates: tuple[str, ...],
+    allow_late: bool,
+) -> int:
     """Compare two runs of any engines over the same records.
 
-    Exit status 0: parity. 1: differences. 2: they cannot be compared, or one is damaged.
+    Exit status 0: parity, or differences within the gates. 1: differences. 2: they cannot be compared,
+    or one is damaged.
     """
-    result = diff(open_run(run_a), open_run(run_b), verify)
+    if lake and no_lake:
+        raise click.UsageError("--lake and --no-lake contradict each other; give one of them")
+    runs = open_run(run_a), open_run(run_b)
+    named, why = _named_lake(runs, no_lake) if lake is None else (lake, "")
+    options = Options(
+        verify=verify,
+        allow_late=allow_late,
+        lake=named,
+        why_no_lake=why,
+        rules=read_rules(known_file) if known_file else (),
+        gates=parse_gates(gates),
+    )
+    result = diff(*runs, options)
     if json_file == "-":
         click.echo(to_json(result), nl=False)
     else:
         show(result, console())
         if json_file:
             write_bytes(Path(json_file), to_json(result))
-    return 0 if result.parity else 1
+    return 0 if result.passed else 1
+
+
+def _named_lake(runs: Sequence[Run], no_lake: bool) -> tuple[Path | None, str]:
+    """(the lake that the manifests name, why it is not looked at)."""
+    names = sorted({str(run.manifest["input"].get("lake", "")) for run in runs} - {""})
+    if not names:
+        return None, ""
+    if no_lake:
+        return None, "--no-lake"
+    found = lake_of(runs)
+    return found, "" if found else f"{', '.join(names)} is not here, or is not both runs' (give --lake)"

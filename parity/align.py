@@ -12,12 +12,17 @@ class AlignmentError(CrossfadeError):
     """The runs did not see the same records."""
 
 
-def require_comparable(a: Run, b: Run) -> dict[str, Any]:
-    """What aligns the runs, {"fence": …} or {"event_set": …}. Raises ContractError or AlignmentError."""
+def require_comparable(a: Run, b: Run, late: bool = False) -> dict[str, Any]:
+    """What aligns the runs, {"fence": …}, {"fences": [A's, B's]} or {"event_set": …}.
+
+    late: two fences of one log may be compared. Raises ContractError or AlignmentError.
+    """
     contract.require_equal(
         str(a.path), a.manifest["contract"], a.contract_id, str(b.path), b.manifest["contract"], b.contract_id
     )
     if a.fence and b.fence:
+        if late:
+            return {"fences": [a.fence.to_json(), b.fence.to_json()]}
         if a.fence != b.fence:
             raise AlignmentError(_unequal_fences(a, a.fence, b, b.fence))
         return {"fence": a.fence.to_json()}
@@ -53,5 +58,5 @@ def _unequal_fences(a: Run, fence_a: Fence, b: Run, fence_b: Fence) -> str:
     return (
         f"{a.path} and {b.path} stand at different fences, so they did not see the same records: "
         f"{fence_a.describe()} against {fence_b.describe()}; they differ in {', '.join(parts)}; "
-        f"make one of them again at the other's fence"
+        f"make one of them again at the other's fence, or compare them with --allow-late"
     )

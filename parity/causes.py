@@ -1,9 +1,9 @@
 """Where each difference began: rows that differ only because an earlier stage does are charged there.
 
-A first cut: by connected ids. An edge is charged to an end whose own event, features or signature
-differ, else to such an id in a bucket of both ends, which shifted the draws. A cluster row is charged
-to its id, to an edge of its id, to its head on either side, or to an earlier neighbour, whichever
-differs; and so on along rows that differ. What is left began there.
+docs/diff-json.md, "What is charged to what", has the rules. In short: of one id the first stage that
+differs; what an item drew, to an id of its buckets that came, went or moved; an edge, to its ends or to what
+the later end drew; a cluster row, to its id, its edges, its heads or earlier neighbours, whichever differs;
+and so on along rows that differ. What is left began there.
 """
 
 from collections import defaultdict, deque
@@ -15,7 +15,13 @@ from parity.evidence import Evidence
 from parity.result import CAUSES, Difference
 from parity.rows import Change
 
-_OWN = (("items", "event"), ("verification", "features"), ("signatures", "signature"))
+# The tables whose rows an id has for itself, and the stage that each stands for.
+_OWN = (
+    ("items", "event"),
+    ("verification", "features"),
+    ("signatures", "signature"),
+    ("buckets", "bucket"),
+)
 
 
 @dataclass
@@ -42,15 +48,16 @@ def charge(
     other both ways.
     """
     own = _own_roots(changes)
-    edge_roots, touching = _edge_roots(changes["edges"], own, evidence, components)
+    drawn, candidates = _candidate_roots(changes["candidates"], own, evidence)
+    edges, touching = _edge_roots(changes["edges"], own, drawn, components)
     clusters = _cluster_roots(changes["clusters"], own, touching, evidence, components)
-    roots = [*own.values(), *edge_roots, *clusters]
+    roots = [*own.values(), *candidates, *edges, *clusters]
     roots.sort(key=lambda root: (root.order[0], -root.explains, root.order))
     return [Difference(r.cause, r.kind, r.id, r.earlier, (), r.explains) for r in roots]
 
 
 def _own_roots(changes: Mapping[str, Sequence[Change]]) -> dict[str, _Root]:
-    """id -> the first of its event, features and signature that differs."""
+    """id -> the first of its event, features, signature and bucket entries that differs."""
     own: dict[str, _Root] = {}
     for table, cause in _OWN:
         for item, group in groupby(changes[table], key=lambda change: change.key[0]):
@@ -58,33 +65,67 @@ def _own_roots(changes: Mapping[str, Sequence[Change]]) -> dict[str, _Root]:
             if item in own:
                 own[item].explains += len(rows)
                 continue
-            kinds = {row.kind for row in rows}
+            kinds = {"late" if row.late else row.kind for row in rows}
             kind = kinds.pop() if len(kinds) == 1 else "wrong"
-            own[item] = _Root(cause, kind, item, None)
+            stage = "features" if all(row.status_only for row in rows) else cause
+            own[item] = _Root(stage, kind, item, None)
     return own
 
 
+def _candidate_roots(
+    rows: Sequence[Change], own: Mapping[str, _Root], evidence: Evidence
+) -> tuple[dict[str, _Root], list[_Root]]:
+    """(id -> the root of what it drew, where that differs; the roots that began there)."""
+    charged = {row.key[0]: own[row.key[0]] for row in rows if row.key[0] in own}
+    rest = [row for row in rows if row.key[0] not in charged]
+    others = sorted(own, key=lambda item: own[item].order)
+    shifted = evidence.in_a_bucket_with([row.key[0] for row in rest], others)
+    charged |= {item: own[other] for item, other in shifted.items()}
+    nowhere = _in_a_bucket_of_others(own, evidence) if len(shifted) < len(rest) else None
+    roots = []
+    for row in rest:
+        (item,) = row.key
+        if item not in charged:
+            charged[item] = nowhere or _Root("candidate", row.kind, item, None)
+            if not nowhere:
+                roots.append(charged[item])
+    for row in rows:
+        root = charged[row.key[0]]
+        root.explains += not (root.cause == "candidate" and root.id == row.key[0])
+    return charged, roots
+
+
+def _in_a_bucket_of_others(own: Mapping[str, _Root], evidence: Evidence) -> _Root | None:
+    """An id with bucket entries but no signature: nobody can tell whose draws it shifted, so take it to be
+    those that nothing else explains."""
+    strangers = [item for item, root in own.items() if root.cause == "bucket" and root.kind != "missing"]
+    strangers = sorted(set(strangers) - evidence.with_signatures(strangers)) if strangers else []
+    return own[strangers[0]] if strangers else None
+
+
 def _edge_roots(
-    edges: Sequence[Change], own: Mapping[str, _Root], evidence: Evidence, components: bool
+    edges: Sequence[Change], own: Mapping[str, _Root], drawn: Mapping[str, _Root], components: bool
 ) -> tuple[list[_Root], dict[str, list[_Root]]]:
     """(differences that began at an edge, id -> the roots of differing edges that bear on its head)."""
-    roots: list[_Root] = []
+    roots: dict[tuple[str, ...], _Root] = {}
     touching: dict[str, list[_Root]] = defaultdict(list)
-    apart = [change.key for change in edges if not own.keys() & set(change.key)]
-    sharing = evidence.sharing_a_bucket(apart, own.keys())
+    keys = {change.key for change in edges}
     for change in edges:
         later, earlier = change.key
-        near = (later, earlier, *sharing.get(change.key, ()))
-        root = _first(own[item] for item in near if item in own)
+        turned = (earlier, later)  # the same edge the other way round
+        drew = change.key if turned in keys else (later,)
+        root = _first(own[item] for item in change.key if item in own)
+        root = root or _first(drawn[item] for item in drew if item in drawn) or roots.get(turned)
         if root:
+            if root.cause == "match":
+                root.kind = "wrong"
             root.explains += 1
         else:
-            root = _Root("match", change.kind, later, earlier)
-            roots.append(root)
+            root = roots[change.key] = _Root("match", change.kind, later, earlier)
         touching[later].append(root)
         if components:
             touching[earlier].append(root)
-    return roots, touching
+    return list(roots.values()), touching
 
 
 def _cluster_roots(

@@ -1,48 +1,57 @@
 """The fields of the differences that are listed, read once it is known which they are."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from parity.fields import differing_fields
-from parity.result import Difference, FieldDifference
+from parity.fields import FieldDifference, differing_fields
+from parity.result import Difference
 from parity.rows import KEYS, parts
 from shared import digests
 from shared.run import STAGES, Run
 
 _TABLES = {
-    "event": "items",
-    "features": "verification",
-    "signature": "signatures",
-    "match": "edges",
-    "cluster": "clusters",
+    "event": ("items",),
+    "features": ("items", "verification"),
+    "signature": ("signatures",),
+    "bucket": ("buckets",),
+    "candidate": ("candidates",),
+    "match": ("edges",),
+    "cluster": ("clusters",),
 }
 Key = tuple[str, ...]
 Rows = dict[Key, list[dict[str, Any]]]
+Fields = dict[str, dict[Key, tuple[FieldDifference, ...]]]  # id -> key -> what differs
+Found = dict[str, Fields]  # by table
 
 
 def with_fields(a: Run, b: Run, differences: Sequence[Difference]) -> tuple[Difference, ...]:
     """The same differences with the fields of their rows. Reads the shards they are in, a part at a time."""
     ids: dict[str, set[str]] = defaultdict(set)
     for difference in differences:
-        ids[_TABLES[difference.cause]].add(difference.id)
+        for table in _TABLES[difference.cause]:
+            ids[table] |= {difference.id, difference.earlier or difference.id}
     found = {table: _fields(a, b, table, wanted) for table, wanted in ids.items()}
-    return tuple(replace(d, fields=_of(d, found[_TABLES[d.cause]][d.id])) for d in differences)
+    return tuple(replace(d, fields=tuple(_of(d, found))) for d in differences)
 
 
-def _of(difference: Difference, rows: dict[Key, tuple[FieldDifference, ...]]) -> tuple[FieldDifference, ...]:
-    """Of an edge its own; of features and signatures all channels'."""
-    wanted = difference.earlier
-    return tuple(
-        field for key, fields in sorted(rows.items()) if wanted in (None, key[-1]) for field in fields
-    )
+def _of(difference: Difference, found: Found) -> Iterator[FieldDifference]:
+    """Of an edge its own, the same edge the other way round too; of features and signatures all channels'."""
+    for table in _TABLES[difference.cause]:
+        rows = found[table]
+        for key, fields in sorted(rows.get(difference.id, {}).items()):
+            if difference.earlier in (None, key[-1]):
+                yield from fields
+        turned = (difference.earlier or "", difference.id)
+        if difference.kind == "wrong" and turned in rows.get(turned[0], {}):
+            yield FieldDifference("ends", None, None, "the other side has them swapped")
 
 
-def _fields(a: Run, b: Run, table: str, ids: set[str]) -> dict[str, dict[Key, tuple[FieldDifference, ...]]]:
+def _fields(a: Run, b: Run, table: str, ids: set[str]) -> Fields:
     """id -> key -> the fields in which the key's rows differ."""
     rules = {channel["name"]: channel["match"]["rule"] for channel in a.manifest["contract"]["channels"]}
     wanted = pa.array(sorted(ids), pa.string())

@@ -5,9 +5,12 @@ from typing import Any
 
 import orjson
 
-from parity.result import FieldDifference, Result, Side
+from parity.coverage import Coverage
+from parity.fields import FieldDifference
+from parity.regrouping import ClusterComparison
+from parity.result import Result, Side
 
-NAME, VERSION = "crossfade-diff", 1
+NAME, VERSION = "crossfade-diff", 2
 
 
 def document(result: Result) -> dict[str, Any]:
@@ -15,16 +18,22 @@ def document(result: Result) -> dict[str, Any]:
     return {
         "format": NAME,
         "version": VERSION,
-        "verdict": "parity" if result.parity else "differences",
+        "verdict": result.verdict,
         "contract_id": result.contract_id,
         "aligned_by": result.aligned_by,
         "verified": result.verified,
         "a": _side(result.a),
         "b": _side(result.b),
+        "gates": [asdict(gate) | {"passed": gate.passed} for gate in result.gates],
         "stages": [asdict(stage) for stage in result.stages],
         "causes": [asdict(cause) for cause in result.causes],
-        "dead_letters": [{"reason": d.name, "a": d.a, "b": d.b} for d in result.dead_letters],
+        "dead_letters": _dead_letters(result.dead_letters),
+        "known": [asdict(use) | {"passed": use.passed} for use in result.known],
+        "clusters": _clusters(result.clusters) if result.clusters else None,
+        "coverage": [_coverage(coverage) for coverage in result.coverage],
+        "why_no_lake": result.why_no_lake,
         "total": result.total,
+        "uncovered": result.uncovered,
         "listed": len(result.differences),
         "differences": [
             {
@@ -33,7 +42,8 @@ def document(result: Result) -> dict[str, Any]:
                 "id": difference.id,
                 "earlier": difference.earlier,
                 "explains": difference.explains,
-                "fields": [_field(field) for field in difference.fields],
+                "rule": difference.rule,
+                "fields": [asdict(field) for field in difference.fields],
             }
             for difference in result.differences
         ],
@@ -45,8 +55,36 @@ def to_json(result: Result) -> bytes:
 
 
 def _side(side: Side) -> dict[str, Any]:
-    return {"path": side.path, "engine": side.engine, "versions": dict(side.versions)}
+    return asdict(side) | {"versions": dict(side.versions)}
 
 
-def _field(field: FieldDifference) -> dict[str, Any]:
-    return {"name": field.name, "a": field.a, "b": field.b, "note": field.note}
+def _dead_letters(reasons: tuple[FieldDifference, ...]) -> list[dict[str, Any]]:
+    return [{"reason": reason.name, "a": reason.a, "b": reason.b} for reason in reasons]
+
+
+def _clusters(found: ClusterComparison) -> dict[str, Any]:
+    rates = ("precision", "recall", "f1", "adjusted_rand")
+    return asdict(found) | {
+        "counts": dict(found.counts),
+        **{name: getattr(found, name) for name in rates},
+        "regroupings": [
+            asdict(group)
+            | {
+                side: [{"head": head, "size": size} for head, size in getattr(group, side)]
+                for side in ("clusters_a", "clusters_b")
+            }
+            for group in found.regroupings
+        ],
+    }
+
+
+def _coverage(found: Coverage) -> dict[str, Any]:
+    uncovered = [
+        {"id": item.id, "class": item.kind, "fields": [asdict(field) for field in item.fields]}
+        for item in found.uncovered
+    ]
+    return asdict(found) | {
+        "dead_letters": _dead_letters(found.dead_letters),
+        "uncovered": uncovered,
+        "whole": found.whole,
+    }

@@ -1,21 +1,20 @@
 """What of two runs connects ids with each other: edges, and buckets. Read only for ids that differ."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from parity.rows import parts
-from shared import digests, lsh
+from shared import digests, lsh, traces
 from shared.run import EDGES, SIGNATURES, Run
-from shared.spec import from_dict
+from shared.spec import Channel, from_dict
 
-MOST_IDS = 20_000  # whose buckets are looked at: about 100 bytes a band each
-Edge = tuple[str, ...]  # (later, earlier)
-Bucket = tuple[str, int, int]  # channel, band, value
+MOST_IDS = 50_000  # whose buckets are looked for: 12 bytes a band each
 
 
 @dataclass(frozen=True)
@@ -33,36 +32,43 @@ class Evidence:
                 found[row["later"]].add(row["earlier"])
         return found
 
-    def sharing_a_bucket(self, edges: Collection[Edge], ids: Collection[str]) -> dict[Edge, list[str]]:
-        """edge -> those of `ids` that are in a bucket with both of its ends, so that draws may have shifted.
+    def in_a_bucket_with(self, ids: Collection[str], others: Sequence[str]) -> dict[str, str]:
+        """id -> the first of `others` that is in a bucket with it in either run, for those where one is.
 
-        Nothing where too many ids would have to be looked at.
+        Of the others the first MOST_IDS are looked for.
         """
-        wanted = {*ids, *(end for edge in edges for end in edge)}
-        if not edges or not ids or len(wanted) > MOST_IDS:
+        if not ids or not others:
             return {}
-        buckets = self._buckets(wanted)
-        within: dict[Bucket, list[str]] = defaultdict(list)
-        for item in sorted(ids):
-            for bucket in buckets[item]:
-                within[bucket].append(item)
-        return {
-            edge: [item for bucket in buckets[edge[0]] & buckets[edge[1]] for item in within.get(bucket, ())]
-            for edge in edges
-        }
+        order = {other: place for place, other in enumerate(others[:MOST_IDS])}
+        hashes, owners = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
+        for names, entries in self._entries(order):
+            hashes.append(entries.ravel())
+            places = np.array([order[name] for name in names], np.int64)
+            owners.append(np.repeat(places, entries.shape[1]))
+        entry, owner = np.concatenate(hashes), np.concatenate(owners)
+        by_entry = np.lexsort((owner, entry))
+        entry, owner = entry[by_entry], owner[by_entry]
+        best: dict[str, int] = {}
+        for names, entries in self._entries(ids) if len(entry) else ():
+            at = np.minimum(np.searchsorted(entry, entries), len(entry) - 1)
+            first = np.where(entry[at] == entries, owner[at], len(order)).min(axis=1)
+            for name, place in zip(names, first.tolist(), strict=True):
+                best[name] = min(place, best.get(name, place))
+        return {name: others[place] for name, place in best.items() if place < len(order)}
 
-    def _buckets(self, ids: Iterable[str]) -> dict[str, set[Bucket]]:
-        channels = {channel.name: channel for channel in from_dict(self.a.manifest["spec"]).channels}
-        found: dict[str, set[Bucket]] = defaultdict(set)
+    def with_signatures(self, ids: Collection[str]) -> set[str]:
+        """Those of these ids that have a signature in either run."""
+        read = self._read(SIGNATURES.name, SIGNATURES.shard_by, ids, ["id"])
+        return {name for table in read for name in table.column("id").to_pylist()}
+
+    def _entries(self, ids: Iterable[str]) -> Iterator[tuple[list[str], npt.NDArray[np.uint64]]]:
+        """(ids, uint64[ids, bands]: the hashes of their bucket entries), a channel and part at a time."""
+        channels = from_dict(self.a.manifest["spec"]).channels
         for table in self._read(SIGNATURES.name, SIGNATURES.shard_by, ids, None):
-            for row in table.to_pylist():
-                channel = channels.get(row["channel"])
-                if channel is None or len(row["signature"]) != 4 * channel.minhash.permutations:
-                    continue  # a damaged row, which is a difference of its own
-                signature = np.frombuffer(row["signature"], "<u4").reshape(1, -1)
-                values = lsh.buckets(signature, channel.bands)[0].tolist()
-                found[row["id"]].update((channel.name, band, value) for band, value in enumerate(values))
-        return found
+            first_slot = 0
+            for channel in channels:
+                yield _entries(table, channel, first_slot)
+                first_slot += channel.bands.count
 
     def _read(self, stage: str, by: str, ids: Iterable[str], columns: list[str] | None) -> Iterator[pa.Table]:
         """The rows of these ids in both runs, a bounded part at a time."""
@@ -72,3 +78,19 @@ class Evidence:
             for run in (self.a, self.b):
                 rows = run.read(stage, part, columns)
                 yield rows.filter(pc.is_in(rows.column(by), wanted))
+
+
+def _entries(
+    signatures: pa.Table, channel: Channel, first_slot: int
+) -> tuple[list[str], npt.NDArray[np.uint64]]:
+    """Of one channel's rows; damaged ones, which are differences of their own, are left out."""
+    whole = pc.equal(pc.binary_length(signatures.column("signature")), 4 * channel.minhash.permutations)
+    rows = signatures.filter(pc.and_(pc.equal(signatures.column("channel"), channel.name), whole))
+    values = np.frombuffer(b"".join(rows.column("signature").to_pylist()), "<u4")
+    buckets = lsh.buckets(values.reshape(rows.num_rows, -1), channel.bands) if rows.num_rows else _NOTHING
+    slots = np.arange(first_slot, first_slot + buckets.shape[1])
+    hashes = traces.entry_hashes(np.tile(slots, len(buckets)), buckets.ravel())
+    return rows.column("id").to_pylist(), hashes.reshape(buckets.shape)
+
+
+_NOTHING = np.empty((0, 1), np.uint64)

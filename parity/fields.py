@@ -2,11 +2,23 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from parity.result import FieldDifference, Value
+Value = str | int | None
+
+
+@dataclass(frozen=True)
+class FieldDifference:
+    """A field and its value on both sides; None where a side has no such row. Long values are summarised."""
+
+    name: str
+    a: Value
+    b: Value
+    note: str = ""
+
 
 _LONGEST = 64  # bytes shown in full, as hex
 

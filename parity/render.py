@@ -1,15 +1,20 @@
 """A diff's result for the terminal, in 100 columns."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rich.console import Console
 from rich.text import Text
 
-from parity.result import Difference, FieldDifference, Result, Side
+from parity.coverage import Coverage
+from parity.fields import FieldDifference
+from parity.regrouping import ClusterComparison, Regrouping
+from parity.result import Difference, Result, Side
 from parity.show import counted, facts, number, printable, table
 from shared.fence import Fence
 
 SHOWN = 20
+REGROUPINGS = 8
+UNCOVERED = 5
 
 
 def show(result: Result, out: Console) -> None:
@@ -19,8 +24,19 @@ def show(result: Result, out: Console) -> None:
     rows = [(s.stage, s.rows_a, s.rows_b, s.shards_differ, s.rows_differ) for s in result.stages]
     out.print(table("Stages", ["stage", "rows A", "rows B", "shards that differ", "rows that differ"], rows))
     out.print()
-    if not result.parity:
+    if result.total:
         _show_differences(result, out)
+    if result.clusters:
+        _show_clusters(result.clusters, out)
+    for coverage in result.coverage:
+        if not coverage.whole:
+            _show_uncovered(coverage, out)
+    if result.known:
+        known = [(u.name, u.owner, u.found, u.cap, u.expires, u.state) for u in result.known]
+        out.print(table("Known differences", ["rule", "owner", "found", "cap", "expires", "state"], known))
+        out.print()
+    if not result.parity:
+        _show_gates(result, out)
     out.print(_verdict(result))
 
 
@@ -31,9 +47,23 @@ def _compared(result: Result) -> Iterator[tuple[str, str]]:
     yield "contract", result.contract_id
     if fence:
         yield "fence", Fence.from_json(fence).describe()
+    elif "fences" in result.aligned_by:
+        yield "fence of A", result.a.stands_at
+        yield "fence of B", result.b.stands_at
     else:
         yield "event set", result.aligned_by["event_set"]
     yield "checked", "every byte and row" if result.verified else "files, sizes, row counts, digests"
+    if result.coverage or result.why_no_lake:
+        yield "lake", _lake(result)
+
+
+def _lake(result: Result) -> str:
+    if not result.coverage:
+        return f"not looked at: {result.why_no_lake}"
+    first = result.coverage[0]
+    whole = all(coverage.whole for coverage in result.coverage)
+    says = "both runs are what it says" if whole else "NOT what it says: see below"
+    return f"{first.lake}: {counted(first.records, 'record')}, {counted(first.ids, 'id')}; {says}"
 
 
 def _side(side: Side) -> str:
@@ -42,39 +72,41 @@ def _side(side: Side) -> str:
 
 
 def _show_differences(result: Result, out: Console) -> None:
-    rows = [(c.cause, c.missing, c.extra, c.wrong, c.explains) for c in result.causes if c.total]
-    columns = ["begins at", "missing (A only)", "extra (B only)", "wrong", "later rows it explains"]
+    rare = [name for name in ("late", "known") if any(getattr(c, name) for c in result.causes)]
+    columns = ["begins at", "missing (A only)", "extra (B only)", "wrong", *rare, "later rows it explains"]
+    rows = [
+        (c.cause, c.missing, c.extra, c.wrong, *(getattr(c, name) for name in rare), c.explains)
+        for c in result.causes
+        if c.total
+    ]
     out.print(table("Differences by the first stage that diverged", columns, rows))
     out.print()
     if result.dead_letters:
-        dead = [(reason.name, int(reason.a or 0), int(reason.b or 0)) for reason in result.dead_letters]
-        out.print(table("Dead letters by reason", ["reason", "A", "B"], dead))
-        out.print()
+        _show_reasons("Dead letters by reason", ("A", "B"), result.dead_letters, out)
     if result.differences:
         shown = result.differences[:SHOWN]
-        out.print(
-            Text(
-                f"First {len(shown)} of {number(_ids(result))} ids and edges that differ (field: A | B)",
-                "bold",
-            )
-        )
+        of = number(result.total - len(result.dead_letters))
+        out.print(Text(f"First {len(shown)} of {of} ids and edges that differ (field: A | B)", "bold"))
         for difference in shown:
             _show_difference(difference, out)
         out.print()
 
 
-def _ids(result: Result) -> int:
-    return result.total - len(result.dead_letters)
+def _show_reasons(
+    title: str, sides: tuple[str, str], reasons: Iterable[FieldDifference], out: Console
+) -> None:
+    out.print(table(title, ["reason", *sides], [(r.name, int(r.a or 0), int(r.b or 0)) for r in reasons]))
+    out.print()
 
 
 def _show_difference(difference: Difference, out: Console) -> None:
     name = printable(difference.id, 44)
     if difference.earlier is not None:
-        name = f"{printable(difference.id, 32)} with {printable(difference.earlier, 32)}"
+        name = f"{printable(difference.id, 30)} with {printable(difference.earlier, 30)}"
     explains = f"  explains {number(difference.explains)}" if difference.explains else ""
-    out.print(
-        Text.assemble(f"{difference.cause:<9} {difference.kind:<8} ", (name, "bold"), (explains, "dim"))
-    )
+    rule = f"  {printable(difference.rule, 30)}" if difference.rule else ""
+    head = f"{difference.cause:<9} {difference.kind:<8} "
+    out.print(Text.assemble(head, (name, "bold"), (explains + rule, "dim")))
     for field in difference.fields:
         out.print(_field(field))
 
@@ -85,10 +117,78 @@ def _field(field: FieldDifference) -> Text:
     return Text(f"    {printable(field.name, 24)}: {a} | {b}{note}", "dim")
 
 
+def _show_clusters(found: ClusterComparison, out: Console) -> None:
+    rates = ("precision", "recall", "f1", "adjusted_rand")
+    named = zip(("precision", "recall", "F1", "adjusted Rand"), rates, strict=True)
+    values = [(name, getattr(found, rate)) for name, rate in named]
+    out.print(Text("Clusters, without regard to which item is their head", "bold"))
+    counts = ", ".join(counted(count, kind) for kind, count in found.counts if count)
+    moved = f"; {counted(found.moved, 'item')} with other cluster mates" if found.moved else ""
+    out.print(Text(f"  {counts or 'the same groups'}{moved}"))
+    pairs = (
+        f"{number(found.pairs_common)} in common of A's {number(found.pairs_a)}, B's {number(found.pairs_b)}"
+    )
+    scores = ", ".join(f"{name} {value:.6f}" for name, value in values if value is not None)
+    out.print(Text(f"  pairs in one cluster: {pairs}"))
+    out.print(Text(f"  {scores}"))
+    for group in found.regroupings[:REGROUPINGS]:
+        out.print(Text.assemble(f"  {group.kind:<6} ", (_regrouping(group), "dim")))
+    if len(found.regroupings) > REGROUPINGS:
+        out.print(Text(f"  … and {len(found.regroupings) - REGROUPINGS} more (--json has them)", "dim"))
+    out.print()
+
+
+def _regrouping(group: Regrouping) -> str:
+    sides = " -> ".join(
+        " + ".join(f"{printable(head, 20)} ({size})" for head, size in clusters[:2])
+        + (f" + {count - 2} more" if count > 2 else "")
+        for clusters, count in ((group.clusters_a, group.count_a), (group.clusters_b, group.count_b))
+    )
+    if not group.bridges:
+        return sides
+    first = group.bridges[0]
+    link = f"edge {printable(first.id, 14)} with {printable(first.earlier, 14)}" if first.earlier else ""
+    return f"{sides}\n         {first.side} only: {link or 'item ' + printable(first.id, 30)}"
+
+
+def _show_uncovered(coverage: Coverage, out: Console) -> None:
+    rows = [(coverage.missing, coverage.extra, coverage.wrong)]
+    title = f"{printable(coverage.run, 60)} is not what the lake says, by ids"
+    out.print(table(title, ["missing in the run", "extra in the run", "another version"], rows))
+    for item in coverage.uncovered[:UNCOVERED]:
+        out.print(Text.assemble(f"{item.kind:<8} ", (printable(item.id, 44), "bold"), "  (lake | run)"))
+        for field in item.fields:
+            out.print(_field(field))
+    if coverage.dead_letters:
+        _show_reasons("Dead letters by reason", ("lake", "run"), coverage.dead_letters, out)
+    out.print()
+
+
+def _show_gates(result: Result, out: Console) -> None:
+    rows = [
+        (
+            gate.kind,
+            gate.found,
+            "any" if gate.limit is None else gate.limit,
+            "ok" if gate.passed else "FAILED",
+        )
+        for gate in result.gates
+        if gate.found or gate.limit
+    ]
+    if rows:
+        out.print(table("Gates", ["class", "found", "allowed", ""], rows))
+        out.print()
+
+
 def _verdict(result: Result) -> Text:
-    if result.parity:
-        rows = sum(stage.rows_a for stage in result.stages)
-        return Text(f"PARITY: all {number(rows)} rows are equal.", "bold green")
-    rows = sum(stage.rows_differ for stage in result.stages)
-    found = counted(result.total, "difference")
-    return Text(f"DIFFERENCES: {found}; {counted(rows, 'row')} in all that are not equal.", "bold red")
+    rows_a, differ = (sum(getattr(s, name) for s in result.stages) for name in ("rows_a", "rows_differ"))
+    if result.verdict == "parity":
+        return Text(f"PARITY: all {number(rows_a)} rows are equal.", "bold green")
+    found = f"{counted(result.total, 'difference')}; {counted(differ, 'row')} in all that are not equal"
+    if result.uncovered:
+        found += f"; {counted(result.uncovered, 'id')} not as the lake has them"
+    if result.passed:
+        return Text(f"WITHIN GATES: {found}.", "bold yellow")
+    failed = [f"{use.name} is {use.state}" for use in result.known if not use.passed]
+    why = f" Known differences: {printable('; '.join(failed), 200)}." if failed else ""
+    return Text(f"DIFFERENCES: {found}.{why}", "bold red")

@@ -8,14 +8,17 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from parity.files import read_checked
+from parity.late import Late
 from shared import digests
-from shared.run import Run, Stage
+from shared.run import STAGES, Run, Stage
 
 ROWS_AT_ONCE = 500_000  # of both runs together, unless one shard has more
 KEYS = {
     "items": ("id",),
     "signatures": ("id", "channel"),
     "verification": ("id", "channel"),
+    "buckets": ("id",),
+    "candidates": ("id",),
     "edges": ("later", "earlier"),
     "clusters": ("id",),
 }
@@ -23,11 +26,17 @@ KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A key whose rows differ. heads: of a cluster row, on either side."""
+    """A key whose rows differ.
+
+    heads: of a cluster row, on either side. status_only: of an item, its event is the same. late: of an
+    item, its event lies past the other run's fence, or is too old for it there.
+    """
 
     key: tuple[str, ...]
     kind: str
     heads: tuple[str, ...] = ()
+    status_only: bool = False
+    late: bool = False
 
 
 def differing_shards(a: Run, b: Run, stage: str) -> list[int]:
@@ -35,11 +44,11 @@ def differing_shards(a: Run, b: Run, stage: str) -> list[int]:
     return sorted(int(shard, 16) for shard in left | right if left.get(shard) != right.get(shard))
 
 
-def changes(a: Run, b: Run, stage: Stage) -> list[Change]:
-    """Every key whose rows differ, in key order."""
+def changes(a: Run, b: Run, stage: Stage, late: Late | None = None) -> list[Change]:
+    """Every key whose rows differ, in key order. late: of items, judges rows by the other side's fence."""
     found: list[Change] = []
     for shards in parts(a, b, stage.name, differing_shards(a, b, stage.name)):
-        found += _changes(read_checked(a, stage, shards), read_checked(b, stage, shards), stage)
+        found += _changes(read_checked(a, stage, shards), read_checked(b, stage, shards), stage, late)
     return sorted(found, key=lambda change: change.key)
 
 
@@ -59,27 +68,51 @@ def parts(a: Run, b: Run, stage: str, shards: Iterable[int]) -> Iterator[list[in
         yield part
 
 
-def _changes(a: pa.Table, b: pa.Table, stage: Stage) -> Iterator[Change]:
+def _changes(a: pa.Table, b: pa.Table, stage: Stage, late: Late | None) -> Iterator[Change]:
     """The keys of rows that the other side does not have, or has another number of times."""
     columns = list(stage.digested)
     hashes = np.concatenate([digests.row_hashes(a, columns), digests.row_hashes(b, columns)])
     odd = _odd(hashes, a.num_rows)
     sides = (odd[odd < a.num_rows], odd[odd >= a.num_rows] - a.num_rows)
-    left, right = (_keys(table, stage.name, rows) for table, rows in zip((a, b), sides, strict=True))
+    taken = [table.take(pa.array(rows)) for table, rows in zip((a, b), sides, strict=True)]
+    left, right = (_keys(table, stage.name, late, side) for side, table in enumerate(taken))
     for key in left.keys() | right.keys():
         kind = "wrong" if key in left and key in right else "missing" if key in left else "extra"
-        yield Change(key, kind, tuple({*left.get(key, ()), *right.get(key, ())}))
+        rows = [*left.get(key, ()), *right.get(key, ())]
+        yield Change(
+            key,
+            kind,
+            tuple({row.head for row in rows if row.head is not None}),
+            status_only=kind == "wrong"
+            and len({row.event for row in rows}) == 1
+            and rows[0].event is not None,
+            late=any(row.late for row in rows),
+        )
 
 
-def _keys(table: pa.Table, stage: str, rows: npt.NDArray[np.int64]) -> dict[tuple[str, ...], list[str]]:
-    """key -> the heads of its rows (none but in clusters)."""
-    taken = table.take(pa.array(rows))
-    found: dict[tuple[str, ...], list[str]] = {}
-    keys = zip(*(taken.column(name).to_pylist() for name in KEYS[stage]), strict=True)
-    if stage != "clusters":
-        return {key: [] for key in keys}
-    for key, head in zip(keys, taken.column("head").to_pylist(), strict=True):
-        found.setdefault(key, []).append(head)
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What of a row matters beside its key: a cluster row's head, the hash of an item's event."""
+
+    head: str | None = None
+    event: tuple[int, int] | None = None
+    late: bool = False
+
+
+def _keys(table: pa.Table, stage: str, late: Late | None, side: int) -> dict[tuple[str, ...], list[_Row]]:
+    rows = [_Row()] * table.num_rows
+    if stage == "clusters":
+        rows = [_Row(head) for head in table.column("head").to_pylist()]
+    elif stage == "items":
+        event = [name for name in STAGES[stage].digested if name != "status"]
+        hashes = digests.row_hashes(table, event).tolist()
+        past = late.of(table, side) if late else [False] * table.num_rows
+        rows = [_Row(None, (h[0], h[1]), p) for h, p in zip(hashes, past, strict=True)]
+    found: dict[tuple[str, ...], list[_Row]] = {}
+    for key, row in zip(
+        zip(*(table.column(name).to_pylist() for name in KEYS[stage]), strict=True), rows, strict=True
+    ):
+        found.setdefault(key, []).append(row)
     return found
 
 

@@ -59,18 +59,18 @@ def row_hashes(table: pa.Table, columns: list[str]) -> UInt64s:
         hashes = np.empty((table.num_rows, len(columns)), np.uint64)
         for i, name in enumerate(columns):
             hashes[:, i] = _column_hashes(table.column(name), 2 * i + lane)
-        out[:, lane] = _hash_rows(hashes, lane)
+        out[:, lane] = hash_rows(hashes, lane)
     return out
 
 
 def _column_hashes(column: pa.ChunkedArray, seed: int) -> UInt64s:
     if pa.types.is_integer(column.type):
         values = column.cast(pa.int64()).to_numpy().astype("<i8")
-        return _hash_rows(values.view(np.uint64).reshape(-1, 1), seed)
+        return hash_rows(values.view(np.uint64).reshape(-1, 1), seed)
     return hash_binary(column, seed)
 
 
-def _hash_rows(rows: UInt64s, seed: int) -> UInt64s:
+def hash_rows(rows: UInt64s, seed: int) -> UInt64s:
     """uint64[n]: XXH64 of each row of uint64[n, m], little-endian."""
     out = np.empty(len(rows), np.uint64)
     _hash_rows_kernel(np.ascontiguousarray(rows, "<u8").view(np.uint8), np.uint64(seed), out)

@@ -7,6 +7,8 @@ begin from any guess and repeat rounds until nothing changes (DESIGN.md, section
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 from numba import njit
 
 from shared.similarity import NO_MATCH
@@ -60,6 +62,15 @@ def decide(starts: Int64s, channel: npt.NDArray[np.int8], numerator: Int64s, den
 def priority_key(effective_time: int, version_time: int, item: bytes) -> bytes:
     """An item's priority as bytes that sort as it does: two sign-flipped big-endian int64, then the id."""
     return ((effective_time + 2**63) << 64 | (version_time + 2**63)).to_bytes(16, "big") + item
+
+
+def priority_keys(effective_times: Int64s, version_times: Int64s, ids: pa.Array) -> pa.Array:
+    """binary[n]: `priority_key` of each of n items; ids: string[n]."""
+    times = np.empty((len(ids), 2), ">u8")
+    for column, values in enumerate((effective_times, version_times)):
+        times[:, column] = values.view(np.uint64) ^ np.uint64(2**63)  # as adding 2^63 does, modulo 2^64
+    prefixes = pa.Array.from_buffers(pa.binary(16), len(ids), [None, pa.py_buffer(times.tobytes())])
+    return pc.binary_join_element_wise(prefixes.cast(pa.binary()), ids.cast(pa.binary()), b"")
 
 
 def key_id(key: bytes) -> bytes:

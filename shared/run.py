@@ -1,7 +1,8 @@
 """A run: what an engine found, in one folder format for both, so that every tool takes either.
 
 manifest.json    written last; a folder without one is no run
-items/ signatures/ verification/ edges/ clusters/    Parquet, sorted by (shard, id) in each file
+items/ signatures/ verification/ buckets/ candidates/ edges/ clusters/
+                 Parquet, sorted by (shard, id) in each file
 """
 
 import hashlib
@@ -25,7 +26,7 @@ from shared.errors import SourceError
 from shared.fence import Fence
 from shared.spec import Spec, to_dict
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 
 
@@ -68,9 +69,14 @@ ITEMS = _stage(
 )
 SIGNATURES = _stage("signatures", "id", [("id", _STRING), ("channel", _STRING), ("signature", _BINARY)])
 VERIFICATION = _stage("verification", "id", [("id", _STRING), ("channel", _STRING), ("record", _BINARY)])
+# What the engine itself found in its buckets and drew, an item in 64 bits (shared/traces.py).
+BUCKETS = _stage("buckets", "id", [("id", _STRING), ("entries", _INT64), ("trace", _INT64)])
+CANDIDATES = _stage("candidates", "id", [("id", _STRING), ("pairs", _INT64), ("trace", _INT64)])
 EDGES = _stage("edges", "later", [("earlier", _STRING), ("later", _STRING), *_MATCH])
 CLUSTERS = _stage("clusters", "id", [("id", _STRING), ("head", _STRING), *_MATCH])
-STAGES = {stage.name: stage for stage in (ITEMS, SIGNATURES, VERIFICATION, EDGES, CLUSTERS)}
+STAGES = {
+    stage.name: stage for stage in (ITEMS, SIGNATURES, VERIFICATION, BUCKETS, CANDIDATES, EDGES, CLUSTERS)
+}
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,22 @@ class Matches:
     denominator: Int64s
 
 
+@dataclass(frozen=True)
+class Measures:
+    """What one channel says of n pairs, whatever the others say; zeros where not `present`.
+
+    present: bool[n], both have features in it. agreeing, agreeing_bands: int64[n], permutations and bands.
+    numerator, denominator: int64[n], exact below the threshold too. accepted: bool[n], as `verify` decides.
+    """
+
+    present: npt.NDArray[np.bool_]
+    agreeing: Int64s
+    agreeing_bands: Int64s
+    numerator: Int64s
+    denominator: Int64s
+    accepted: npt.NDArray[np.bool_]
+
+
 def verify(
     channels: Sequence[Channel], features: Sequence[ChannelFeatures], left: Int64s, right: Int64s
 ) -> Matches:
@@ -51,10 +67,12 @@ def verify(
         undecided = undecided[result.channel[undecided] == NO_MATCH]
         rows = undecided[present[left[undecided]] & present[right[undecided]]]
         if channel.match.min_agreeing_bands and len(rows):
-            rows = rows[_agreeing_bands(channel, feature, left[rows], right[rows])]
+            agreeing = _agreeing_bands(channel, feature, left[rows], right[rows])
+            rows = rows[agreeing >= channel.match.min_agreeing_bands]
         if not len(rows):
             continue
-        numerator, denominator = _measure(channel, feature, left[rows], right[rows])
+        least = channel.match.min_inliers or 0
+        numerator, denominator = _measure(channel, feature, left[rows], right[rows], least)
         accepted = _accepts(channel, numerator, denominator)
         rows = rows[accepted]
         result.channel[rows] = order
@@ -63,19 +81,32 @@ def verify(
     return result
 
 
-def _agreeing_bands(
-    channel: Channel, feature: ChannelFeatures, left: Int64s, right: Int64s
-) -> npt.NDArray[np.bool_]:
+def measure(channel: Channel, feature: ChannelFeatures, left: Int64s, right: Int64s) -> Measures:
+    """What a channel says of each pair (left[i], right[i]) of rows of `feature`, for whoever explains it."""
+    valid = feature.signatures.is_valid().to_numpy(zero_copy_only=False)
+    present = valid[left] & valid[right]
+    rows = np.flatnonzero(present)
+    columns = np.zeros((4, len(left)), np.int64)
+    if len(rows):
+        one, other = left[rows], right[rows]
+        values, offsets = _buffers(feature.signatures, np.uint32)
+        columns[0, rows] = _count_bands(values, offsets, one, other, channel.minhash.permutations, 1)
+        columns[1, rows] = _agreeing_bands(channel, feature, one, other)
+        columns[2, rows], columns[3, rows] = _measure(channel, feature, one, other, 0)
+    accepted = present & (columns[1] >= channel.match.min_agreeing_bands)
+    return Measures(present, *columns, accepted & _accepts(channel, columns[2], columns[3]))
+
+
+def _agreeing_bands(channel: Channel, feature: ChannelFeatures, left: Int64s, right: Int64s) -> Int64s:
     values, offsets = _buffers(feature.signatures, np.uint32)
-    bands = channel.bands
-    agreeing = _count_bands(values, offsets, left, right, bands.count, bands.rows)
-    return np.asarray(agreeing >= channel.match.min_agreeing_bands)
+    agreeing: Int64s = _count_bands(values, offsets, left, right, channel.bands.count, channel.bands.rows)
+    return agreeing
 
 
 def _measure(
-    channel: Channel, feature: ChannelFeatures, left: Int64s, right: Int64s
+    channel: Channel, feature: ChannelFeatures, left: Int64s, right: Int64s, least: int
 ) -> tuple[Int64s, Int64s]:
-    """(numerator, denominator), int64[n] each."""
+    """(numerator, denominator), int64[n] each. least: inliers below it need not be exact."""
     rule = channel.match.rule
     if rule == "jaccard":
         values, offsets = _buffers(feature.records, np.uint64)
@@ -88,8 +119,7 @@ def _measure(
         return _count_bands(values, offsets, left, right, k, 1), np.full(len(left), k, np.int64)
     if rule == "inliers":
         values, offsets = _buffers(feature.records, np.uint64)
-        assert channel.match.min_inliers is not None  # the spec was checked for it
-        found = count_inliers(values, offsets, left, right, channel.match.min_inliers)
+        found = count_inliers(values, offsets, left, right, least)
         return found, np.ones(len(left), np.int64)
     values, offsets = _buffers(feature.records, np.uint8)
     bits = channel.extractor.bit_count

@@ -26,6 +26,7 @@ MATCH_SETTINGS = {  # what each rule is told
     "inliers": "min_inliers",
 }
 _DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,30})?")
+_GATE = re.compile(r"[0-9]{1,12}|[0-9]{1,3}(\.[0-9]{1,9})?%")
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,10 @@ class Channel:
     match: Match
 
 
+GATES = ("missing", "extra", "wrong", "late", "known", "uncovered")  # classes of differences
+Limit = tuple[str, int | str]  # class, differences: a number, or a share of the items such as "0.01%"
+
+
 @dataclass(frozen=True)
 class Spec:
     name: str
@@ -110,6 +115,7 @@ class Spec:
     times: Times = field(default_factory=Times)
     limits: Limits = field(default_factory=Limits)
     clusters: Clusters = field(default_factory=Clusters)
+    gates: tuple[Limit, ...] = ()  # how many differences `diff` tolerates; no part of the contract
 
     @property
     def kind(self) -> str:
@@ -156,6 +162,7 @@ def from_dict(data: Mapping[str, Any]) -> Spec:
         times=_section(Times, data.get("times", {}), "[times]"),
         limits=_section(Limits, data.get("limits", {}), "[limits]"),
         clusters=_section(Clusters, data.get("clusters", {}), "[clusters]"),
+        gates=_gates(data.get("gates", {})),
     )
     _check(spec)
     return spec
@@ -167,7 +174,8 @@ def to_dict(spec: Spec) -> dict[str, Any]:
     def table(section: Any) -> dict[str, Any]:
         return {key: value for key, value in asdict(section).items() if value is not None}
 
-    return {
+    gates = {"gates": dict(spec.gates)} if spec.gates else {}
+    return gates | {
         "name": spec.name,
         "times": table(spec.times),
         "limits": table(spec.limits),
@@ -182,6 +190,16 @@ def to_dict(spec: Spec) -> dict[str, Any]:
             for channel in spec.channels
         ],
     }
+
+
+def _gates(data: Any) -> tuple[Limit, ...]:
+    if not isinstance(data, Mapping):
+        raise SpecError("[gates] must be a table")
+    _only(data, set(GATES), "[gates]")
+    for name, limit in data.items():
+        if not _GATE.fullmatch(str(limit)) or isinstance(limit, bool):
+            raise SpecError(f'[gates]: {name} must be a number of differences or a share such as "0.01%"')
+    return tuple(data.items())
 
 
 def _channel(data: Any) -> Channel:

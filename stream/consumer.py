@@ -218,6 +218,7 @@ def claim(store: Store, spec: Spec, source: LogIdentity, partitions: Iterable[in
         store.write(
             {
                 "meta": {
+                    state.META_FORMAT: orjson.dumps(state.FORMAT),
                     state.META_CONTRACT: orjson.dumps(mine),
                     state.META_SOURCE: orjson.dumps(log),
                     state.META_OFFSETS: orjson.dumps(start),
@@ -225,6 +226,7 @@ def claim(store: Store, spec: Spec, source: LogIdentity, partitions: Iterable[in
             }
         )
         return
+    state.require_format(store)
     theirs = orjson.loads(known)
     require_equal(
         "the state", theirs["contract"], theirs["id"], f"spec {spec.name}", mine["contract"], mine["id"]

@@ -17,10 +17,12 @@ from shared.lsh import left_out
 from shared.spec import Spec, from_dict
 from shared.stage_writer import StageWriter
 from stream import state
+from stream.bucket_traces import bucket_traces
 from stream.postings import Bucket, bucket_of, most_members
 from stream.stores.protocol import Store
 
 CHUNK_BYTES = 16 * 2**20
+SMALL = 128  # bytes that a row without features counts for
 HOT_BUCKETS = 20
 
 Row = tuple[Any, ...]  # in the order of the stage's schema, the shard first
@@ -31,6 +33,7 @@ def state_spec(store: Store) -> Spec:
     (value,) = store.get_many("meta", [state.META_CONTRACT])
     if value is None:
         raise SourceError("the state is empty: no consumer has started with it yet")
+    state.require_format(store)
     return from_dict(orjson.loads(value)["spec"])
 
 
@@ -63,16 +66,18 @@ def export(
     if output.exists() and any(output.iterdir()):
         raise SourceError(f"{output} is not empty; name a new folder, or remove it")
     stages, seconds = {}, {}
-    for stage, family, rows in (
-        (run.ITEMS, "items", _items),
-        (run.SIGNATURES, "features", _signatures(spec)),
-        (run.VERIFICATION, "features", _verification(spec)),
-        (run.EDGES, "edges", _edges(spec)),
-        (run.CLUSTERS, "clusters", _clusters(spec)),
+    for stage, rows in (
+        (run.ITEMS, _scan("items", _items)),
+        (run.SIGNATURES, _scan("features", _signatures(spec))),
+        (run.VERIFICATION, _scan("features", _verification(spec))),
+        (run.BUCKETS, bucket_traces),
+        (run.CANDIDATES, _scan("candidates", _candidates)),
+        (run.EDGES, _scan("edges", _edges(spec))),
+        (run.CLUSTERS, _scan("clusters", _clusters(spec))),
     ):
         started, written = time.monotonic(), 0
         with StageWriter(output / stage.name / "part-0.parquet", stage.schema, contract_id(spec)) as writer:
-            for table in _tables(store, family, stage.schema, rows):
+            for table in _tables(rows(store, spec), stage.schema):
                 writer.write(table)
                 written += table.num_rows
                 progress(stage.name, written)
@@ -129,15 +134,20 @@ def bucket_counts(store: Store, spec: Spec) -> dict[str, Any]:
     }
 
 
-def _tables(
-    store: Store, family: str, schema: pa.Schema, rows: Callable[[str, bytes], Iterator[Row]]
-) -> Iterator[pa.Table]:
-    """The family's rows, CHUNK_BYTES of stored values at a time."""
+def _scan(family: str, rows: Callable[[str, bytes], Iterator[Row]]) -> Callable[[Store, Spec], Iterator[Row]]:
+    """The rows of each entry of a family whose keys are item keys."""
+    return lambda store, spec: (
+        (key[0], *row) for key, value in store.scan(family) for row in rows(key[1:].decode(), value)
+    )
+
+
+def _tables(rows: Iterator[Row], schema: pa.Schema) -> Iterator[pa.Table]:
+    """The rows, some CHUNK_BYTES of what is in them at a time."""
     found: list[Row] = []
     size = 0
-    for key, value in store.scan(family):
-        found += [(key[0], *row) for row in rows(key[1:].decode(), value)]
-        size += len(value)
+    for row in rows:
+        found.append(row)
+        size += len(row[-1]) if isinstance(row[-1], bytes) else SMALL
         if size >= CHUNK_BYTES:
             yield _table(found, schema)
             found, size = [], 0
@@ -166,6 +176,10 @@ def _pieces(spec: Spec, name: str, pieces: list[bytes | None]) -> Iterator[Row]:
     for channel, piece in zip(spec.channels, pieces, strict=True):
         if piece is not None:
             yield name, channel.name, piece
+
+
+def _candidates(name: str, value: bytes) -> Iterator[Row]:
+    yield (name, *state.unpack_trace(value))
 
 
 def _edges(spec: Spec) -> Callable[[str, bytes], Iterator[Row]]:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from shared import lsh
+from shared import lsh, traces
 from shared.heads import key_id
 from shared.similarity import NO_MATCH, ChannelFeatures, verify
 from shared.spec import Spec
@@ -25,6 +25,7 @@ from stream.state import (
     later_prefix,
     pack_matches,
     pack_pieces,
+    pack_trace,
     unpack_matches,
     unpack_pieces,
 )
@@ -50,6 +51,7 @@ class Index:
         self._buckets: dict[bytes, Bucket] = {}
         self._read_chunk = partial(state.get, "postings")
         self._item_keys: dict[bytes, bytes] = {}
+        self._id_hashes: dict[bytes, int] = {}
         self._features: dict[bytes, list[bytes | None]] = {}
         self._changed: set[bytes] = set()  # both ends of every edge that came or went
         self._new: set[bytes] = set()  # inserted by this batch, so that the store has no edge of theirs
@@ -69,6 +71,7 @@ class Index:
         self._cut_edges(keys)
         for key, item in zip(keys, self.item_keys(keys), strict=True):
             self.state.put("features", item, None)
+            self.state.put("candidates", item, None)
             self._features.pop(key, None)
         self._probe_again(affected - gone)
         return self._take_changed() - gone
@@ -180,6 +183,7 @@ class Index:
                     else:
                         found.update(bucket.members(0, end), bucket.members(start, rank))
             drawn.append(found)
+        self._trace([key for key, _, _ in items], drawn)
         pairs = zip(items, drawn, strict=True)
         verified = self.match(
             (key, other)
@@ -191,6 +195,16 @@ class Index:
             now = {other: match for other, match in matches.items() if match is not None}
             if now != before:
                 self._write_edges(key, before, now)
+
+    def _trace(self, keys: Sequence[bytes], drawn: Sequence[set[bytes]]) -> None:
+        """Keep what each item drew as a trace, for whoever compares engines."""
+        known = self._id_hashes
+        missing = list({other for found in drawn for other in found} - known.keys())
+        hashes = traces.id_hashes(pa.array([key_id(key) for key in missing], pa.binary()))
+        known.update(zip(missing, hashes.tolist(), strict=True))
+        for item, found in zip(self.item_keys(keys), drawn, strict=True):
+            trace = traces.signed(sum(known[other] for other in found))
+            self.state.put("candidates", item, pack_trace(len(found), trace) if found else None)
 
     def _write_edges(self, key: bytes, before: dict[bytes, Match], now: dict[bytes, Match]) -> None:
         (item,) = self.item_keys([key])

@@ -43,6 +43,14 @@ def bucket_of(key: bytes) -> tuple[int, int, int] | None:
     return channel, band, value
 
 
+def pieces(key: bytes, value: bytes) -> tuple[tuple[int, int, int], bytes]:
+    """((channel, band, value) of the bucket, the members that this record of it holds, packed)."""
+    place = _BUCKET.unpack(key[: _BUCKET.size])
+    if len(key) > _BUCKET.size:
+        return place, value
+    return place, value[1:] if value[0] == 0 else b""
+
+
 def most_members(record: bytes) -> int:
     """The most members that a bucket with this record can have, without counting them."""
     return len(record) // _LEAST if record[0] == 0 else 2**32

@@ -9,6 +9,7 @@ key` (shared/heads.py) is an item's priority and id in one: sorted by it, items 
     ages      be(time) + item key -> b"": when an item must be resolved again; only with retention
     features  item key -> signature and verification record of each channel
     postings  bucket (+ chunk) -> priority keys of its members in order; stream/postings.py
+    candidates  item key -> how many earlier items it drew, and their trace (shared/traces.py)
     edges     item key of the later -> its matches among the earlier
     later     priority key of the earlier, length first, + priority key of the later -> b""
     clusters  item key -> the head's priority key and the strength
@@ -24,9 +25,13 @@ from typing import Any
 import pyarrow as pa
 
 from shared.digests import shards
+from shared.errors import SourceError
 from shared.events import EVENT_SCHEMA, KINDS, OPS
 from shared.heads import priority_key
+from stream.stores.protocol import Store
 
+FORMAT = 2  # rises when older states cannot be read
+META_FORMAT = b"format"
 META_CONTRACT = b"contract"  # {"id", "contract", "spec"}
 META_SOURCE = b"source"  # {"cluster", "topic", "name"} of the items topic
 META_OFFSETS = b"offsets"  # {partition: next offset}: the truth about what the state holds
@@ -39,6 +44,18 @@ _ITEM = struct.Struct("<Bqqqqiq32s")
 _MATCH = struct.Struct("<bII")
 _EVENT = struct.Struct("<BqqiqB32sI")
 _LENGTH = struct.Struct("<i")
+_TRACE = struct.Struct("<Qq")
+
+
+def require_format(store: Store) -> None:
+    """SourceError where a state was made by a version whose states this one cannot read."""
+    (value,) = store.get_many("meta", [META_FORMAT])
+    if value is None or int(value) != FORMAT:
+        found = "an older format" if value is None else f"format {value.decode()}"
+        raise SourceError(
+            f"the state has {found}, and this version of crossfade reads format {FORMAT}; name a new --state "
+            f"folder and consume the topic again"
+        )
 
 
 def item_keys(ids: pa.Array | pa.ChunkedArray) -> list[bytes]:
@@ -151,6 +168,16 @@ def unpack_matches(value: bytes) -> list[Match]:
         matches.append(Match(other, *_MATCH.unpack_from(value, at)))
         at += _MATCH.size
     return matches
+
+
+def pack_trace(count: int, trace: int) -> bytes:
+    return _TRACE.pack(count, trace)
+
+
+def unpack_trace(value: bytes) -> tuple[int, int]:
+    """(count, trace)"""
+    count, trace = _TRACE.unpack(value)
+    return count, trace
 
 
 def pack_pieces(pieces: Sequence[bytes | None]) -> bytes:

@@ -12,6 +12,7 @@ from shared.heads import key_id
 from shared.records import RECORD_SCHEMA
 from shared.spec import Spec, from_dict
 from stream import state
+from stream.bucket_traces import bucket_traces
 from stream.microbatch import apply
 from stream.stores.protocol import Store
 from tests.histories import Record
@@ -24,6 +25,8 @@ class Found:
     items: dict[str, dict[str, Any]]
     signatures: dict[tuple[str, str], tuple[int, ...]]
     records: dict[tuple[str, str], bytes]
+    buckets: dict[str, tuple[int, int]]
+    candidates: dict[str, tuple[int, int]]
     edges: dict[tuple[str, str], tuple[str, int, int]]
     clusters: dict[str, tuple[str, str, int, int]]
     dead: dict[tuple[int, int], str]
@@ -101,7 +104,9 @@ def read_state(store: Store, spec: Spec) -> Found:
         (int.from_bytes(key[:4], "big"), int.from_bytes(key[4:], "big")): value.decode()
         for key, value in store.scan("dead")
     }
-    return Found(items, signatures, records, edges, clusters, dead)
+    buckets = {row[1]: row[2:] for row in bucket_traces(store, spec)}
+    candidates = {key[1:].decode(): state.unpack_trace(value) for key, value in store.scan("candidates")}
+    return Found(items, signatures, records, buckets, candidates, edges, clusters, dead)
 
 
 def spec_of(data: dict[str, Any]) -> Spec:

@@ -28,6 +28,7 @@ from tests.oracle_images import LocalRecord
 Record = tuple[int, int, int, bytes | None]  # partition, offset, append time (ms), value
 Tokens = frozenset[int]
 Signatures = Mapping[tuple[str, str], tuple[int, ...]]  # by id and channel
+Trace = tuple[int, int]  # how many, and the sum of their hashes as a signed 64-bit number
 Edge = tuple[str, int, int]  # channel, numerator, denominator
 Priority = tuple[int, int, bytes]  # effective time, version time, UTF-8 of the id
 
@@ -40,6 +41,8 @@ class Expected:
     items: dict[str, dict[str, Any]]
     signatures: dict[tuple[str, str], tuple[int, ...]]  # (id, channel)
     records: dict[tuple[str, str], bytes]  # verification records by (id, channel)
+    buckets: dict[str, Trace]  # the bucket entries of each id that has any
+    candidates: dict[str, Trace]  # what each id drew, of those that drew any
     edges: dict[tuple[str, str], Edge]  # (earlier id, later id)
     clusters: dict[str, tuple[str, str, int, int]]  # id -> head, channel, numerator, denominator
     left_out: dict[tuple[str, int, int], int]  # (channel, band, bucket value) -> members not drawn
@@ -119,7 +122,7 @@ def expect(spec: dict[str, Any], records: Iterable[Record]) -> Expected:
         for c, channel in enumerate(channels)
         if tokens[x][c]
     }
-    candidates, left_out = draw(channels, order, signatures)
+    candidates, entries, left_out = draw(channels, order, signatures)
     edges = {}
     for earlier, later in candidates:
         edge = match(channels, evidence, signatures, earlier, later)
@@ -132,7 +135,14 @@ def expect(spec: dict[str, Any], records: Iterable[Record]) -> Expected:
         clusters = cluster_by_components(order, edges)
     else:
         raise NotImplementedError(f"clusters.rule {rule}")
-    return Expected(dead, items, signatures, records_of, edges, clusters, left_out, watermark)
+    buckets = {x: trace(struct.pack("<QQ", *entry) for entry in own) for x, own in entries.items()}
+    drawn = defaultdict(list)
+    for earlier, later in candidates:
+        drawn[later].append(earlier.encode())
+    drawn_traces = {later: trace(found) for later, found in drawn.items()}
+    return Expected(
+        dead, items, signatures, records_of, buckets, drawn_traces, edges, clusters, left_out, watermark
+    )
 
 
 # --- Record and event
@@ -345,8 +355,11 @@ def bucket_value(values: tuple[int, ...]) -> int:
 
 def draw(
     channels: list[dict[str, Any]], order: list[str], signatures: Signatures
-) -> tuple[set[tuple[str, str]], dict[tuple[str, int, int], int]]:
-    """The candidates (earlier, later) over all buckets, and what the draws left out of each bucket."""
+) -> tuple[set[tuple[str, str]], dict[str, list[tuple[int, int]]], dict[tuple[str, int, int], int]]:
+    """The candidates (earlier, later) over all buckets; of each id its entries (the number of the band among
+    all channels' bands, the bucket); and what the draws left out of each bucket."""
+    entries: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    bands_before = 0
     buckets: dict[tuple[str, int, int], list[str]] = defaultdict(list)
     draws = {}
     for channel in channels:
@@ -357,6 +370,8 @@ def draw(
                 for band in range(channel["bands"]["count"]):
                     value = bucket_value(band_values(channel, signatures[x, name], band))
                     buckets[name, band, value].append(x)
+                    entries[x].append((bands_before + band, value))
+        bands_before += channel["bands"]["count"]
     candidates = set()
     left_out: Counter[tuple[str, int, int]] = Counter()
     for bucket, members in buckets.items():
@@ -365,7 +380,14 @@ def draw(
             drawn = [j for j in range(i) if j < first or j >= i - near]
             candidates |= {(members[j], x) for j in drawn}
             left_out[bucket] += i - len(drawn)
-    return candidates, {bucket: count for bucket, count in left_out.items() if count}
+    return candidates, entries, {bucket: count for bucket, count in left_out.items() if count}
+
+
+def trace(things: Iterable[bytes]) -> Trace:
+    """The trace of things, in any order."""
+    hashes = [xxhash.xxh64(thing, seed=0).intdigest() for thing in things]
+    total = sum(hashes) % 2**64
+    return len(hashes), total - 2**64 if total >= 2**63 else total
 
 
 def verification_record(channel: dict[str, Any], compared: Any) -> bytes:

@@ -42,6 +42,15 @@ def record(name: str, *tokens: int) -> dict[str, Any]:
     return {"id": name, "channel": "words", "record": pa.array(tokens, pa.uint64()).buffers()[1].to_pybytes()}
 
 
+def bucket(name: str, entries: int = 4, trace: int = 0) -> dict[str, Any]:
+    """What the buckets hold of an item; its trace goes with its name unless told."""
+    return {"id": name, "entries": entries, "trace": trace or 1000 + ord(name[0])}
+
+
+def drew(name: str, *others: str) -> dict[str, Any]:
+    return {"id": name, "pairs": len(others), "trace": sum(map(ord, "".join(others)))}
+
+
 def edge(earlier: str, later: str, numerator: int = 8, denominator: int = 10) -> dict[str, Any]:
     row = {"earlier": earlier, "later": later, "channel": "words"}
     return row | {"numerator": numerator, "denominator": denominator}
@@ -63,6 +72,8 @@ def sample() -> Rows:
         + [item("g", 20, op="delete", status="deleted")],
         "signatures": [signature(name, *range(i, i + 8)) for i, name in enumerate(names)],
         "verification": [record(name, *range(10 * i, 10 * i + 12)) for i, name in enumerate(names)],
+        "buckets": [bucket(name) for name in names],
+        "candidates": [drew("b", "a"), drew("c", "a", "b"), drew("e", "d"), drew("f", "d")],
         "edges": [edge("a", "b"), edge("a", "c", 9), edge("b", "c"), edge("d", "e")],
         "clusters": [
             head("a"),
@@ -88,7 +99,7 @@ def write(
     entries = {}
     for name, stage in STAGES.items():
         (path / name).mkdir(parents=True)
-        table = pa.Table.from_pylist([dict(row, shard=0) for row in rows[name]], stage.schema)
+        table = pa.Table.from_pylist([dict(row, shard=0) for row in rows.get(name, [])], stage.schema)
         shards = pa.array(digests.shards(table.column(stage.shard_by)), pa.int32())
         table = table.set_column(0, stage.schema.field("shard"), shards)
         with StageWriter(path / name / "part-0.parquet", stage.schema, contract_id(spec)) as writer:

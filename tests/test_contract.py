@@ -39,7 +39,7 @@ SAME = [
     ("comments", TEXT.replace("# A spec with everything in it.", "# Another comment.\n\n")),
     ("name", TEXT.replace('name = "all"', 'name = "another"')),
     ("order of keys", TEXT.replace("{ count = 32, rows = 4 }", "{ rows = 4, count = 32 }")),
-    ("gates", TEXT + '\n[gates]\nrecall = "0.99"\n'),
+    ("gates", TEXT + '\n[gates]\nwrong = 3\nmissing = "0.01%"\n'),
     ("engine", TEXT + "\n[engine]\npartitions = 64\n"),
     ("a threshold's zeros", TEXT.replace('"0.7"', '"0.700"')),
     ("a default said aloud", TEXT.replace("casefold = true", "casefold = true").replace(", seed = 1", "")),

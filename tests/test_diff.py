@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from parity.diff import diff
+from parity.diff import Options, diff
 from parity.document import to_json
 from parity.render import show
 from parity.result import Difference, Result
@@ -16,7 +16,7 @@ from shared.fence import Fence
 from shared.run import open_run
 from shared.spec import from_dict, load, to_dict
 from tests import golden_files, runs
-from tests.runs import edge, head, item, member, record, sample, signature
+from tests.runs import bucket, drew, edge, head, item, member, record, sample, signature
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def compare(a: runs.Rows, b: runs.Rows, verify: bool = False) -> Result:
     runs.write(Path("a"), a)
     runs.write(Path("b"), b)
-    return diff(open_run("a"), open_run("b"), verify)
+    return diff(open_run("a"), open_run("b"), Options(verify=verify))
 
 
 def brief(result: Result) -> list[tuple[str, str, str, int]]:
@@ -56,7 +56,7 @@ def test_equal_runs_are_in_parity_whatever_the_engine_order_and_files(verify: bo
     assert result.parity and result.total == 0 and result.differences == ()
     assert result.verified is verify
     assert [(s.rows_a, s.rows_b, s.shards_differ) for s in result.stages] == [
-        (7, 7, 0), (6, 6, 0), (6, 6, 0), (4, 4, 0), (6, 6, 0),
+        (7, 7, 0), (6, 6, 0), (6, 6, 0), (6, 6, 0), (4, 4, 0), (4, 4, 0), (6, 6, 0),
     ]  # fmt: skip
 
 
@@ -108,6 +108,48 @@ def test_other_tokens_are_features_and_explain_the_signature() -> None:
     assert brief(result) == [("features", "wrong", "c", 1)]
     (field,) = only(result).fields
     assert (field.a, field.b, field.note) == ("12 tokens", "13 tokens", "11 in common")
+
+
+def test_a_lost_bucket_entry_explains_what_was_not_drawn_for_it() -> None:
+    b = sample()
+    b["buckets"][4] = bucket("e", 3, trace=77)
+    b["candidates"][2] = drew("e")
+    b["edges"].remove(edge("d", "e"))
+    b["clusters"][4] = head("e")
+    result = compare(sample(), b)
+    assert brief(result) == [("bucket", "wrong", "e", 3)]
+    assert [(f.name, f.a, f.b) for f in only(result).fields] == [("entries", 4, 3), ("trace", 1101, 77)]
+
+
+def test_an_entry_that_a_deleted_item_left_explains_what_drew_it() -> None:
+    """Nobody knows which buckets it is in: it has no signature."""
+    b = sample()
+    b["buckets"].append(bucket("g", 1))
+    b["candidates"][3] = drew("f", "d", "g")
+    assert brief(compare(sample(), b)) == [("bucket", "extra", "g", 1)]
+
+
+def test_another_draw_is_a_candidate_and_explains_the_edge() -> None:
+    b = sample()
+    b["candidates"][1] = drew("c", "a")
+    b["edges"].remove(edge("b", "c"))
+    assert brief(compare(sample(), b)) == [("candidate", "wrong", "c", 1)]
+
+
+def test_swapped_ends_are_one_difference() -> None:
+    b = sample()
+    b["edges"][3] = edge("e", "d")
+    assert brief(compare(sample(), b)) == [("match", "wrong", "d", 1)]
+
+
+def test_only_another_status_is_charged_to_the_features() -> None:
+    b = sample()
+    b["items"][3]["status"] = "payload_changed"
+    for stage in ("verification", "signatures", "buckets"):
+        b[stage] = [row for row in b[stage] if row["id"] != "d"]
+    result = compare(sample(), b)
+    assert brief(result) == [("features", "wrong", "d", 3)]
+    assert ("status", "ok", "payload_changed") in [(f.name, f.a, f.b) for f in only(result).fields]
 
 
 def test_a_lost_edge_explains_the_member_that_became_a_head() -> None:
@@ -196,12 +238,13 @@ def test_shifted_draws_are_charged_to_the_item_that_shifted_them() -> None:
         rows["items"] += [item(name, 30) for name in "xyz"]
         rows["signatures"] += copies.values()
         rows["clusters"] += [head(name) for name in "xyz"]
+    b["candidates"].append(drew("z", "y"))
     b["edges"].append(edge("y", "z"))
     b["clusters"][-1] = member("z", "y")
     gone = [row for row in b["items"] if row["id"] != "x"]
-    assert brief(compare(a, b)) == [("match", "extra", "z", 1)]
+    assert brief(compare(a, b)) == [("candidate", "extra", "z", 2)]
     runs.write(Path("c"), b | {"items": gone})
-    assert brief(diff(open_run("a"), open_run("c"))) == [("event", "missing", "x", 2)]
+    assert brief(diff(open_run("a"), open_run("c"))) == [("event", "missing", "x", 3)]
 
 
 def test_what_explains_most_comes_first() -> None:
@@ -275,14 +318,14 @@ def test_counts_are_exact_beyond_what_is_listed() -> None:
         row["digest"] = b"\xff" * 32
     runs.write(Path("a"), sample())
     runs.write(Path("b"), b)
-    result = diff(open_run("a"), open_run("b"), listed=2)
+    result = diff(open_run("a"), open_run("b"), Options(listed=2))
     assert result.total == 7 and len(result.differences) == 2 and result.causes[0].wrong == 7
 
 
 class TestRefusals:
     def refuse(self, *texts: str, verify: bool = False) -> None:
         with pytest.raises(CrossfadeError) as caught:
-            diff(open_run("a"), open_run("b"), verify)
+            diff(open_run("a"), open_run("b"), Options(verify=verify))
         assert caught.value.exit_status == 2
         for text in texts:
             assert text in str(caught.value)
@@ -425,8 +468,8 @@ class TestRefusals:
         self.refuse("b is not a finished run: it has no manifest.json")
 
     def test_a_format_from_the_future(self) -> None:
-        self.edit(lambda manifest: manifest.update(format=2))
-        self.refuse("has run format 2; this version of crossfade reads format 1")
+        self.edit(lambda manifest: manifest.update(format=3))
+        self.refuse("has run format 3; this version of crossfade reads format 2")
 
 
 def differing() -> Result:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from parity.diff import diff
 from parity.result import Result
-from shared.run import open_run
+from shared.run import STAGES, open_run
 from shared.spec import from_dict
 from tests import runs
 from tests.histories import History, histories, random_history
@@ -19,12 +19,16 @@ from tests.oracle import expect
 def run_of(history: History, path: Path) -> Path:
     """What the oracle says of a history, as a run."""
     expected = expect(history.spec, history.records)
-    rows: runs.Rows = {name: [] for name in ("items", "signatures", "verification", "edges", "clusters")}
+    rows: runs.Rows = {name: [] for name in STAGES}
     for name, row in expected.items.items():
         known = {key: row[key] for key in ("op", "event_time", "version_time", "effective_time", "status")}
         rows["items"].append(runs.item(name, digest=bytes.fromhex(row["digest"])) | known)
     for (name, channel), values in expected.signatures.items():
         rows["signatures"].append(runs.signature(name, *values) | {"channel": channel})
+    for name, (entries, trace) in expected.buckets.items():
+        rows["buckets"].append({"id": name, "entries": entries, "trace": trace})
+    for name, (pairs, trace) in expected.candidates.items():
+        rows["candidates"].append({"id": name, "pairs": pairs, "trace": trace})
     for (earlier, later), match in expected.edges.items():
         rows["edges"].append(runs.edge(earlier, later) | dict(zip(runs.MATCH, match, strict=True)))
     for name, (head, channel, *ratio) in expected.clusters.items():

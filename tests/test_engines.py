@@ -74,5 +74,7 @@ def judge(expected: Expected, found: Found) -> None:
     assert found.items == expected.items
     assert found.signatures == expected.signatures
     assert found.records == expected.records
+    assert found.buckets == expected.buckets
+    assert found.candidates == expected.candidates
     assert found.edges == expected.edges
     assert found.clusters == expected.clusters

@@ -36,7 +36,7 @@ def test_draws_at_ranks(first: int, near: int, drawn: dict[str, str], left_out: 
     channel = make_channel(draws={"first": first, "near": near}, bands={"count": 1, "rows": 1})
     signatures = {(x, "words"): (7, 0) for x in "abcde"}
     signatures["z", "words"] = (8, 0)
-    candidates, left = draw([channel], list("abcdze"), signatures)
+    candidates, _, left = draw([channel], list("abcdze"), signatures)
     assert candidates == {(y, x) for x, ys in drawn.items() for y in ys}
     bucket = ("words", 0, xxhash.xxh64_intdigest(b"\x07\0\0\0", 0))
     assert left == ({bucket: left_out} if left_out else {})
@@ -51,7 +51,7 @@ def test_candidates_come_from_any_band_of_any_channel_but_only_from_the_same_one
         ("c", "two"): (9, 9, 0, 0),  # b's first band in another channel
         ("d", "two"): (9, 9, 1, 1),
     }
-    candidates, left = draw(channels, ["a", "b", "c", "d"], signatures)
+    candidates, _, left = draw(channels, ["a", "b", "c", "d"], signatures)
     assert candidates == {("a", "b"), ("c", "d")} and not left
 
 

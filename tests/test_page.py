@@ -121,7 +121,7 @@ def test_verdict_and_evaluation(tmp_path: Path) -> None:
     same, different = diff(run, run), diff(run, open_run(tmp_path / "other"))
     evaluation = Evaluation(Score(980, 1000, 975), Score(0, 1000, 0), 1000, 0, 0, (), (), (), None)
     for name, verdict, text in (
-        ("s", same, "Parity: all 29 rows are equal"),
+        ("s", same, "Parity: all 39 rows are equal"),
         ("d", different, "1 difference"),
     ):
         write_cluster_page(run, tmp_path / f"{name}.html", {}, verdict, evaluation)

@@ -107,10 +107,10 @@ def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
     ("content", "sentence"),
     [
         (b"{", "cannot be read"),
-        (b"[]", "has run format None; this version of crossfade reads format 1"),
+        (b"[]", "has run format None; this version of crossfade reads format 2"),
         (b"{}", "has run format None"),
-        (b'{"format": 2}', "has run format 2; this version of crossfade reads format 1"),
-        (b'{"format": 1}', "engine is missing or not of its type; write the run again"),
+        (b'{"format": 3}', "has run format 3; this version of crossfade reads format 2"),
+        (b'{"format": 2}', "engine is missing or not of its type; write the run again"),
     ],
 )
 def test_a_manifest_that_cannot_be_used(tmp_path: Path, content: bytes, sentence: str) -> None:

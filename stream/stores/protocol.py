@@ -12,6 +12,7 @@ FAMILIES = (
     "ages",
     "features",
     "postings",
+    "candidates",
     "edges",
     "later",
     "clusters",

@@ -73,7 +73,9 @@ def read_run(run: Run) -> Found:
         for file in (run.path / "dead_letters").glob("*.parquet")
         for row in pq.read_table(file).to_pylist()
     }
-    return Found(items, signatures, records, edges, clusters, dead)
+    buckets = {row["id"]: (row["entries"], row["trace"]) for row in rows("buckets")}
+    candidates = {row["id"]: (row["pairs"], row["trace"]) for row in rows("candidates")}
+    return Found(items, signatures, records, buckets, candidates, edges, clusters, dead)
 
 
 def _strength(row: dict[str, Any]) -> tuple[str, int, int]:

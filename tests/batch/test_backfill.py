@@ -90,6 +90,8 @@ def judge(expected: Expected, run: Run) -> None:
     assert found.items == expected.items
     assert found.signatures == expected.signatures
     assert found.records == expected.records
+    assert found.buckets == expected.buckets
+    assert found.candidates == expected.candidates
     assert found.edges == expected.edges
     assert found.clusters == expected.clusters
     counts = run.manifest["counts"]

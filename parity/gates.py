@@ -1,0 +1,54 @@
+"""How many differences of each class a migration tolerates: by the spec's [gates], or by option."""
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+
+from parity.result import CLASSES, CauseCount, Gate
+from shared.errors import CrossfadeError
+from shared.spec import GATES
+
+# Of these any number may be there: `known` has caps of its own, `late` is what --allow-late allows.
+_UNLIMITED = ("late", "known")
+
+
+def parse_gates(texts: Iterable[str]) -> dict[str, str]:
+    """{class: limit} of options such as wrong=10 or missing=0.01%. Raises CrossfadeError."""
+    found: dict[str, str] = {}
+    for text in texts:
+        kind, equals, limit = text.partition("=")
+        if not equals:
+            raise CrossfadeError(f"gate {text!r} is not CLASS=LIMIT, such as wrong=10 or missing=0.01%")
+        found[kind.strip()] = limit.strip()
+    return found
+
+
+def judge(
+    limits: Mapping[str, int | str], causes: Iterable[CauseCount], uncovered: int, items: int
+) -> tuple[Gate, ...]:
+    """One gate a class. limits: a number of differences, or a share of `items` such as "0.01%".
+
+    Raises CrossfadeError where a class or a limit is none.
+    """
+    if unknown := sorted(set(limits) - set(GATES)):
+        raise CrossfadeError(f"gate {unknown[0]!r} is none of the classes {', '.join(GATES)}")
+    counts = list(causes)
+    found = {kind: sum(getattr(count, kind) for count in counts) for kind in CLASSES} | {
+        "uncovered": uncovered
+    }
+    return tuple(Gate(kind, _limit(kind, limits, items), found[kind]) for kind in GATES)
+
+
+def _limit(kind: str, limits: Mapping[str, int | str], items: int) -> int | None:
+    if kind not in limits:
+        return None if kind in _UNLIMITED else 0
+    text = str(limits[kind])
+    number, percent, rest = text.partition("%")
+    try:
+        value = Fraction(number)
+    except (ValueError, ZeroDivisionError):
+        value = Fraction(-1)
+    if value < 0 or rest or (not percent and value.denominator != 1):
+        raise CrossfadeError(
+            f"gate {kind}={text} is neither a number of differences nor a share such as 0.01%"
+        )
+    return int(value * items / 100) if percent else int(value)

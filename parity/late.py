@@ -1,0 +1,59 @@
+"""Runs at different fences: which rows differ only because one run saw more of the log."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from parity.align import AlignmentError
+from shared.fence import Fence
+from shared.run import Run
+from shared.spec import from_dict
+from shared.versions import NEVER, horizon
+
+
+@dataclass(frozen=True)
+class Late:
+    """What each run, A and B, had not seen: fences[side] and what was too old for it, horizons[side]."""
+
+    fences: tuple[Fence, Fence]
+    horizons: tuple[int, int]
+
+    def of(self, items: pa.Table, side: int) -> list[bool]:
+        """Of rows of `side` (0 = A): does the event lie past the other's fence, or is it too old there?"""
+        ends = self.fences[1 - side].positions()
+        partitions = items.column("partition").to_numpy()
+        end = np.array([ends.get(int(partition), 0) for partition in partitions], np.int64)
+        past = items.column("offset").to_numpy() >= end
+        old = items.column("version_time").to_numpy() < self.horizons[1 - side]
+        return [bool(flag) for flag in past | old]
+
+
+def late_between(a: Run, b: Run) -> Late | None:
+    """None where both runs stand at one fence. AlignmentError where they are of different logs or without."""
+    if a.fence is None or b.fence is None:
+        raise AlignmentError(
+            f"--allow-late needs runs with fences, and {a.path if a.fence is None else b.path} was made from "
+            f"files without offsets; make both from one lake"
+        )
+    if (a.fence.cluster, a.fence.topic) != (b.fence.cluster, b.fence.topic):
+        raise AlignmentError(
+            f"{a.path} and {b.path} are of different logs, {a.fence.describe()} against "
+            f"{b.fence.describe()}; --allow-late is for two fences of one topic"
+        )
+    if a.fence == b.fence:
+        return None
+    return Late((a.fence, b.fence), (_horizon(a), _horizon(b)))
+
+
+def _horizon(run: Run) -> int:
+    """Events before it do not count in this run. Reads a column of items where the spec has a retention."""
+    times = from_dict(run.manifest["spec"]).times
+    if times.retention_ms is None:
+        return NEVER
+    # The greatest version time of an id wins there, so the greatest of all is a winner's.
+    greatest = [
+        pc.max(batch.column("version_time")).as_py() for batch in run.batches("items", ["version_time"])
+    ]
+    return horizon(max((time for time in greatest if time is not None), default=NEVER), times)

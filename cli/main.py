@@ -27,6 +27,7 @@ COMMANDS = {
     "consume": "Stream: follow an event log and keep the clusters (RocksDB).",
     "export": "Write the stream's state at a fence as a run.",
     "diff": "Compare two runs: where do they first part?",
+    "explain": "Two ids, or one: stage by stage on both sides, and where they part.",
     "evaluate": "Precision, recall and F1 against labelled pairs.",
     "inspect": "What is in a run, a lake or a state.",
     "train-codebook": "Visual words from a folder of photographs of your own.",

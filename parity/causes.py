@@ -135,7 +135,10 @@ def _cluster_roots(
     evidence: Evidence,
     components: bool,
 ) -> list[_Root]:
-    """The differences that began at a cluster row; the other rows are added to what their roots explain."""
+    """The differences that began at a cluster row; the other rows are added to what their roots explain.
+
+    Of the rows that nothing before explains, those began here that do not follow from their own run.
+    """
     rows = {change.key[0]: change for change in changes}
     charged: dict[str, _Root] = {}
     for item, row in rows.items():
@@ -156,10 +159,26 @@ def _cluster_roots(
             if components:
                 dependents[item].append(other)
     _spread(charged, sorted(charged, key=lambda item: (charged[item].order, item)), dependents)
-    roots = _spread_rest(rows, charged, depends, dependents)
+    guilty = [] if components else sorted(evidence.wrongly_decided([i for i in rows if i not in charged]))
+    roots = _guilty_roots(rows, guilty, charged)
+    _spread(charged, guilty, dependents)
+    roots += _spread_rest(rows, charged, depends, dependents)
     for item, root in charged.items():
         root.explains += not (root.cause == "cluster" and root.id == item)
     return roots
+
+
+def _guilty_roots(
+    rows: Mapping[str, Change], guilty: Sequence[str], charged: dict[str, _Root]
+) -> list[_Root]:
+    """A root a row; but where a head and a member changed places, those who followed are no others."""
+    roots: dict[tuple[str, ...], _Root] = {}
+    heads_of = {item: tuple(sorted(rows[item].heads)) for item in guilty}
+    for item, heads in heads_of.items():
+        swapped = len(heads) == 2 and all(heads_of.get(head) == heads for head in heads)
+        key = heads if swapped else (item,)
+        charged[item] = roots.setdefault(key, _Root("cluster", rows[item].kind, item, None))
+    return list(roots.values())
 
 
 def _spread_rest(
@@ -168,7 +187,7 @@ def _spread_rest(
     depends: Mapping[str, set[str]],
     dependents: Mapping[str, list[str]],
 ) -> list[_Root]:
-    """Rows that nothing explains yet: those that depend on no other began here, and explain the others."""
+    """Rows that nothing explains yet, as with components: those that depend on no other explain the others."""
     rest = sorted(item for item in rows if item not in charged)
     roots = []
     for item in [i for i in rest if not depends.get(i)] + rest:  # `rest` again: rings, as components have

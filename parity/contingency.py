@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from parity.files import AGAIN
 from shared.errors import SourceError
@@ -41,10 +40,10 @@ class Contingency:
 def contingency(a: Run, b: Run, named: Iterable[str]) -> Contingency:
     """named: all ids whose cluster rows differ, and any others.
 
-    Reads the ids and heads of either run once. Memory: a batch, the named ids, and for each row of A's
-    clusters a few 8-byte words. Raises SourceError where a table cannot be read.
+    Reads the ids and heads of either run once. Memory: a batch, the named ids, and some 30 bytes for
+    each row of A's clusters. Raises SourceError where a table cannot be read.
     """
-    wanted = pa.array(sorted(named), pa.string())
+    wanted = np.sort(hash_binary(pa.array(list(named), pa.string()), 0))
     heads_a: dict[str, str] = {}
     heads_b: dict[str, str] = {}
     hashes = [np.empty(0, np.uint64)]  # of the other ids' heads
@@ -54,7 +53,7 @@ def contingency(a: Run, b: Run, named: Iterable[str]) -> Contingency:
     for heads, _ in _read(b, wanted):
         heads_b |= heads
     affected = sorted({*heads_a.values(), *heads_b.values()})
-    unnamed, other_sizes = _sizes(hashes, affected)
+    unnamed, other_items, other_pairs = _sizes(hashes, affected)
     cells = Counter({(head, head): size for head, size in unnamed.items()})
     cells.update((head, heads_b[item]) for item, head in heads_a.items() if item in heads_b)
     common_a, common_b = Counter[str](), Counter[str]()
@@ -69,30 +68,37 @@ def contingency(a: Run, b: Run, named: Iterable[str]) -> Contingency:
         common_a,
         common_b,
         cells,
-        int(other_sizes.sum()),
-        int((other_sizes * (other_sizes - 1) // 2).sum()),
+        other_items,
+        other_pairs,
     )
 
 
-def _read(run: Run, wanted: pa.Array) -> Iterator[tuple[dict[str, str], pa.Array]]:
-    """Of each batch (id -> head of the wanted ids, the heads of all others)."""
+def _read(run: Run, wanted: npt.NDArray[np.uint64]) -> Iterator[tuple[dict[str, str], pa.Array]]:
+    """Of each batch (id -> head of the ids with a wanted hash, the heads of all others)."""
     try:
         for batch in run.batches("clusters", ["id", "head"]):
-            mask = pc.is_in(batch.column("id"), wanted)
-            rows = batch.filter(mask)
+            # Arrow's is_in would make a table of all that is wanted for every batch. An id that has such a
+            # hash by chance has it in both runs, and is named then like any other.
+            hashes = hash_binary(batch.column("id"), 0)
+            mask = np.searchsorted(wanted, hashes) < np.searchsorted(wanted, hashes, "right")
+            rows = batch.filter(pa.array(mask))
             heads = zip(rows.column("id").to_pylist(), rows.column("head").to_pylist(), strict=True)
-            yield dict(heads), batch.column("head").filter(pc.invert(mask))
+            yield dict(heads), batch.column("head").filter(pa.array(~mask))
     except (OSError, pa.ArrowException) as error:
         raise SourceError(f"{run.path}: the rows of clusters cannot be read ({error}); {AGAIN}") from error
 
 
-def _sizes(
-    hashes: list[npt.NDArray[np.uint64]], affected: list[str]
-) -> tuple[Counter[str], npt.NDArray[np.int64]]:
-    """(how often each affected head is among the hashes, how often each other head)."""
+def _sizes(heads: list[npt.NDArray[np.uint64]], affected: list[str]) -> tuple[Counter[str], int, int]:
+    """(how many of these hashes each affected head has, how many the others have, and pairs of these)."""
+    every = np.concatenate(heads)
+    every.sort()
     keys = hash_binary(pa.array(affected, pa.string()), 0)
-    found, counts = np.unique(np.concatenate(hashes), return_counts=True)
-    mine = np.isin(found, keys)
-    of_key = dict(zip(found[mine].tolist(), counts[mine].tolist(), strict=True))
-    sizes = {head: of_key.get(key, 0) for head, key in zip(affected, keys.tolist(), strict=True)}
-    return Counter({head: size for head, size in sizes.items() if size}), counts[~mine]
+    mine = np.searchsorted(every, keys, "right") - np.searchsorted(every, keys)
+    ends = np.flatnonzero(every[1:] != every[:-1])
+    clusters = np.diff(ends, prepend=-1, append=len(every) - 1)
+    sizes = {head: size for head, size in zip(affected, mine.tolist(), strict=True) if size}
+    return Counter(sizes), len(every) - int(mine.sum()), _pairs(clusters) - _pairs(mine)
+
+
+def _pairs(sizes: npt.NDArray[np.int64]) -> int:
+    return int((sizes * (sizes - 1) // 2).sum())

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from parity.decisions import do_not_follow
 from parity.rows import parts
 from shared import digests, lsh, traces
 from shared.run import EDGES, SIGNATURES, Run
@@ -55,6 +56,12 @@ class Evidence:
             for name, place in zip(names, first.tolist(), strict=True):
                 best[name] = min(place, best.get(name, place))
         return {name: others[place] for name, place in best.items() if place < len(order)}
+
+    def wrongly_decided(self, ids: Collection[str]) -> set[str]:
+        """Those of these ids whose cluster row does not follow from its own run; none where they are too many."""
+        if not ids or len(ids) > MOST_IDS:
+            return set()
+        return do_not_follow(self.a, ids) | do_not_follow(self.b, ids)
 
     def with_signatures(self, ids: Collection[str]) -> set[str]:
         """Those of these ids that have a signature in either run."""

@@ -83,9 +83,7 @@ def _changes(a: pa.Table, b: pa.Table, stage: Stage, late: Late | None) -> Itera
             key,
             kind,
             tuple({row.head for row in rows if row.head is not None}),
-            status_only=kind == "wrong"
-            and len({row.event for row in rows}) == 1
-            and rows[0].event is not None,
+            status_only=kind == "wrong" and len(rows) == 2 and rows[0].event == rows[1].event is not None,
             late=any(row.late for row in rows),
         )
 

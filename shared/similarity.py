@@ -93,8 +93,10 @@ def measure(channel: Channel, feature: ChannelFeatures, left: Int64s, right: Int
         columns[0, rows] = _count_bands(values, offsets, one, other, channel.minhash.permutations, 1)
         columns[1, rows] = _agreeing_bands(channel, feature, one, other)
         columns[2, rows], columns[3, rows] = _measure(channel, feature, one, other, 0)
-    accepted = present & (columns[1] >= channel.match.min_agreeing_bands)
-    return Measures(present, *columns, accepted & _accepts(channel, columns[2], columns[3]))
+    agreeing, bands, numerator, denominator = columns
+    enough = present & (bands >= channel.match.min_agreeing_bands)
+    accepted = enough & _accepts(channel, numerator, denominator)
+    return Measures(present, agreeing, bands, numerator, denominator, accepted)
 
 
 def _agreeing_bands(channel: Channel, feature: ChannelFeatures, left: Int64s, right: Int64s) -> Int64s:

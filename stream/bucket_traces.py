@@ -22,7 +22,7 @@ from shared.spec import Spec
 from shared.xxh64 import hash_binary, xxh64
 from stream import state
 from stream.postings import pieces
-from stream.stores.protocol import Store
+from stream.stores.protocol import Reader
 
 _BATCH_BYTES = 8 * 2**20
 _KEYS = 65_536  # hashed at once
@@ -32,7 +32,7 @@ UInt64s = npt.NDArray[np.uint64]
 Row = tuple[int, str, int, int]  # shard, id, entries, trace
 
 
-def bucket_traces(store: Store, spec: Spec) -> Iterator[Row]:
+def bucket_traces(store: Reader, spec: Spec) -> Iterator[Row]:
     """A row of every id that has an entry, by (shard, id). Memory: 24 bytes an indexed item.
 
     A member with other times than its item's, or of an item that is not in the index, is no member that
@@ -59,7 +59,7 @@ def bucket_traces(store: Store, spec: Spec) -> Iterator[Row]:
     return _rows(merge(own, ((item, *counted) for item, counted in sorted(strangers.items()))))
 
 
-def _indexed(store: Store) -> Iterator[tuple[bytes, state.Item]]:
+def _indexed(store: Reader) -> Iterator[tuple[bytes, state.Item]]:
     """(item key, item) of those in the index."""
     for key, value in store.scan("items"):
         item = state.unpack_item(value)
@@ -67,7 +67,7 @@ def _indexed(store: Store) -> Iterator[tuple[bytes, state.Item]]:
             yield key, item
 
 
-def _member_keys(store: Store) -> Iterator[bytes]:
+def _member_keys(store: Reader) -> Iterator[bytes]:
     return (item.priority_key(key[1:]) for key, item in _indexed(store))
 
 
@@ -100,7 +100,7 @@ def _rows(found: Iterable[tuple[Any, ...]]) -> Iterator[Row]:
 
 
 def _batches(
-    store: Store,
+    store: Reader,
 ) -> Iterator[tuple[list[tuple[int, int, int]], npt.NDArray[np.uint8], Int64s]]:
     """(buckets, their members packed, int64[buckets + 1] where each begins), _BATCH_BYTES at a time."""
     places: list[tuple[int, int, int]] = []

@@ -19,7 +19,7 @@ from shared.stage_writer import StageWriter
 from stream import state
 from stream.bucket_traces import bucket_traces
 from stream.postings import Bucket, bucket_of, most_members
-from stream.stores.protocol import Store
+from stream.stores.protocol import Reader, Store
 
 CHUNK_BYTES = 16 * 2**20
 SMALL = 128  # bytes that a row without features counts for
@@ -28,7 +28,7 @@ HOT_BUCKETS = 20
 Row = tuple[Any, ...]  # in the order of the stage's schema, the shard first
 
 
-def state_spec(store: Store) -> Spec:
+def state_spec(store: Reader) -> Spec:
     """The spec a state was made with. SourceError for an empty state."""
     (value,) = store.get_many("meta", [state.META_CONTRACT])
     if value is None:
@@ -37,7 +37,7 @@ def state_spec(store: Store) -> Spec:
     return from_dict(orjson.loads(value)["spec"])
 
 
-def state_fence(store: Store) -> Fence:
+def state_fence(store: Reader) -> Fence:
     """Where a state stands: everything before it has been applied, and nothing after it."""
     source, offsets = store.get_many("meta", [state.META_SOURCE, state.META_OFFSETS])
     log = orjson.loads(source or b"{}")

@@ -30,6 +30,11 @@ def bucket_keys(channel: int, values: npt.NDArray[np.uint64], by_band: bool = Fa
     return [raw[at : at + width] for at in range(0, len(raw), width)]
 
 
+def bucket_key(channel: int, band: int, value: int) -> bytes:
+    """The key of one bucket; the keys of its further chunks begin with it."""
+    return _BUCKET.pack(channel, band, value)
+
+
 def lone_member(member: bytes) -> bytes:
     """The record of a bucket with one member."""
     return b"\0" + _pack([member])

@@ -28,7 +28,7 @@ from shared.digests import shards
 from shared.errors import SourceError
 from shared.events import EVENT_SCHEMA, KINDS, OPS
 from shared.heads import priority_key
-from stream.stores.protocol import Store
+from stream.stores.protocol import Reader
 
 FORMAT = 2  # rises when older states cannot be read
 META_FORMAT = b"format"
@@ -47,7 +47,7 @@ _LENGTH = struct.Struct("<i")
 _TRACE = struct.Struct("<Qq")
 
 
-def require_format(store: Store) -> None:
+def require_format(store: Reader) -> None:
     """SourceError where a state was made by a version whose states this one cannot read."""
     (value,) = store.get_many("meta", [META_FORMAT])
     if value is None or int(value) != FORMAT:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from parity import lake_records, lake_winners
 from parity.coverage import Coverage, cover, lake_of
 from parity.fields import FieldDifference
+from shared import digests, versions
 from shared.errors import CrossfadeError, SourceError
 from shared.fence import Fence
 from shared.lake import Lake, LakeFile, read_lake, write_lake, write_lake_file
@@ -150,7 +151,7 @@ def hold(history: History, ends: dict[int, int], lost: Sequence[Record]) -> tupl
 # --- Against the oracle
 
 
-@settings(max_examples=40)
+@settings(max_examples=50)
 @given(histories(), st.data())
 def test_any_history_less_any_record_up_to_any_fence(history: History, data: st.DataObject) -> None:
     full = ends_of(history.records)
@@ -164,7 +165,7 @@ def test_any_history_less_any_record_up_to_any_fence(history: History, data: st.
 
 def test_seeded_histories_of_every_kind() -> None:
     kinds: Counter[str] = Counter()
-    for seed in range(30):
+    for seed in (*range(18), 129, 147, 148, 166):  # the last with much that is too old
         history = random_history(seed)
         full = ends_of(history.records)
         ends = {p: end * 2 // 3 for p, end in full.items()} if seed % 3 == 2 else full
@@ -173,8 +174,8 @@ def test_seeded_histories_of_every_kind() -> None:
         kinds += Counter(missing=partial.missing, extra=partial.extra, wrong=partial.wrong)
         kinds += Counter(dead=len(partial.dead_letters), whole=int(partial.whole))
         kinds["retention"] += "retention_ms" in history.spec["times"]
-    assert min(kinds[kind] for kind in ("missing", "wrong", "dead", "whole", "retention")) >= 5, kinds
-    assert kinds["extra"] >= 3, kinds  # the lost record would have raised the watermark
+    assert min(kinds[kind] for kind in ("missing", "extra", "wrong", "retention")) >= 8, kinds
+    assert kinds["dead"] >= 3 and kinds["whole"] >= 3, kinds
 
 
 def test_hundreds_of_ids_in_all_shards(tmp_path: Path) -> None:
@@ -356,24 +357,34 @@ def test_offsets_may_be_absent_in_a_file_and_between_files(tmp_path: Path) -> No
 # --- Memory
 
 
-def test_payloads_are_not_kept_and_parts_stay_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    records = log(*((1, event(f"id {i % 90}", i, "long " * 5_000)) for i in range(300)))  # 25 KB each
+@pytest.mark.parametrize("ids", [2, 90])
+def test_payloads_are_not_kept_and_parts_stay_small(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ids: int
+) -> None:
+    """Whether there are many ids, and so many groups, or many events of one id."""
+    records = log(*((1, event(f"id {i % ids}", i, "long " * 5_000)) for i in range(300)))  # 25 KB each
     lake = make_lake(tmp_path / "lake", records)
-    sizes: list[int] = []
-    resolve = lake_winners.versions.resolve
-    spilled: list[int] = []
+    resolved: list[pa.Table] = []
+    sharded: list[int] = []
+    resolve, shards = versions.resolve, digests.shards
 
-    def watched(events: pa.Table, *arguments: Any) -> Any:
-        sizes.append(events.num_rows)
-        spilled.append(events.nbytes)
+    def watched_resolve(events: pa.Table, *arguments: Any) -> versions.Resolved:
+        resolved.append(events)
         return resolve(events, *arguments)
 
+    def watched_shards(names: pa.ChunkedArray) -> Any:
+        sharded.append(len(names))
+        return shards(names)
+
     monkeypatch.setattr(lake_winners, "EVENTS_AT_ONCE", 10)
-    monkeypatch.setattr(lake_winners.versions, "resolve", watched)
+    monkeypatch.setattr(versions, "resolve", watched_resolve)
+    monkeypatch.setattr(digests, "shards", watched_shards)
     (coverage,) = cover([write_run(tmp_path / "run", SPEC, {}, {0: 300})], lake)
-    assert coverage.ids == coverage.missing == 90
-    # Some 10 events a group, and where an id has more, what was kept and the next few.
-    assert max(sizes) <= 40 and len(sizes) > 30 and max(spilled) < 10_000
+    assert coverage.ids == coverage.missing == ids
+    assert max(sharded) <= 12 and sum(sharded) >= 300  # 10, and what of a batch of 3 is over
+    # What was kept, a version an id, and the next parts of a group: 10, and what of a part is over.
+    assert max(events.num_rows for events in resolved) <= 25
+    assert max(events.nbytes for events in resolved) < 10_000
 
 
 def test_the_temporary_folder_is_gone_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -494,7 +505,7 @@ def test_an_offset_outside_its_file_s_span(tmp_path: Path, span: dict[str, int])
     lake = make_lake(tmp_path / "lake", LOG)
     with changed(lake, **span) as file:
         pass
-    refused(tmp_path, file.path, f"holds offset {0 if 'base' in span else 5}")
+    refused(tmp_path, file.path, f"holds offset {0 if 'base' in span else 5}, but by lake.json")
 
 
 @pytest.mark.parametrize("order", [[0, 1, 2, 2, 4, 5], [0, 1, 2, 2, 3, 4], [1, 0, 2, 3, 4, 5]])

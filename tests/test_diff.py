@@ -180,8 +180,23 @@ def test_a_moved_member_is_a_difference_of_its_own() -> None:
 
 def test_a_head_that_moved_explains_its_members_and_neighbours() -> None:
     a, b = sample(), sample()
-    b["clusters"] = [head("a"), head("b"), member("c", "b"), head("d"), member("e", "d"), head("f")]
+    for rows in (a, b):
+        rows["edges"][2] = edge("b", "c", 10)  # stronger than with a: c goes wherever b is a head
+    b["clusters"] = [head("a"), head("b"), member("c", "b", 10), head("d"), member("e", "d"), head("f")]
     assert brief(compare(a, b)) == [("cluster", "wrong", "b", 1)]
+
+
+def test_each_row_that_does_not_follow_from_its_own_run_is_a_cause() -> None:
+    """c has a stronger match with a, which is a head on both sides: b's being one is no reason."""
+    b = sample()
+    b["clusters"] = [head("a"), head("b"), member("c", "b"), head("d"), member("e", "d"), head("f")]
+    assert brief(compare(sample(), b)) == [("cluster", "wrong", "b", 0), ("cluster", "wrong", "c", 0)]
+
+
+def test_a_cluster_under_another_head_is_one_difference() -> None:
+    b = sample()
+    b["clusters"][3:5] = [member("d", "e"), head("e")]
+    assert brief(compare(sample(), b)) == [("cluster", "wrong", "d", 1)]
 
 
 def test_a_chain_is_charged_to_the_edge_where_it_began() -> None:

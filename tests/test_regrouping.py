@@ -115,7 +115,7 @@ def test_a_merge_names_the_item_that_bridged_it() -> None:
         clusters("ab", "cd"),
         clusters("abcdwx", "z"),
         [("a", "b"), ("c", "d")],
-        [("a", "b"), ("c", "d"), ("b", "w"), ("a", "x"), ("c", "x")],
+        [("a", "b"), ("c", "d"), ("b", "w"), ("a", "x"), ("x", "c")],
     )
     assert counts(result) == {"merge": 1, "extra": 1}
     merge, extra = result.regroupings
@@ -155,15 +155,15 @@ def test_heads_that_change_places_are_told_from_clusters_that_do() -> None:
 
 
 def test_members_that_one_side_does_not_have() -> None:
-    result = compare(clusters("abx", "cy", "de", "q"), clusters("ab", "cz", "de", "r"))
+    result = compare(clusters("abx", "cy", "de", "qs"), clusters("ab", "cz", "de", "r"))
     assert counts(result) == {"members": 2, "missing": 1, "extra": 1}
     assert [(r.kind, r.moved, r.ids) for r in result.regroupings] == [
         ("members", 2, ("x",)),
         ("members", 1, ("y", "z")),
+        ("missing", 0, ("q", "s")),
         ("extra", 0, ("r",)),
-        ("missing", 0, ("q",)),
     ]
-    assert (result.pairs_a, result.pairs_b, result.pairs_common) == (5, 3, 2)
+    assert (result.pairs_a, result.pairs_b, result.pairs_common) == (6, 3, 2)
     assert (result.within_a, result.within_b, result.items_common) == (2, 2, 5)
     assert result.adjusted_rand == 1  # of the ids that both sides have
 
@@ -300,7 +300,7 @@ def regrouping(a: Heads, b: Heads, in_a: list[Cluster], in_b: list[Cluster], nam
     return name, left, right, len(moved), tuple(sorted(i for i in ids if a.get(i) != b.get(i))[:5])
 
 
-@settings(max_examples=70, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(sides(), pairs, pairs)
 @example((clusters("abc"), clusters("abc")), set(), {("a", "b")})
 @example((clusters("abcd", "ef"), clusters("ab", "cdef")), {("b", "c")}, {("d", "e")})
@@ -357,7 +357,7 @@ def check_bridges(
         assert not every or found.kind in {"A": ("split", "move"), "B": ("merge", "move")}[side]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(sides(), st.randoms(use_true_random=False))
 def test_labels_do_not_matter(both: tuple[Heads, Heads], random: Any) -> None:
     a, b = both

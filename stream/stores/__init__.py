@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stream.stores.protocol import Store
+from stream.stores.protocol import Reader, Store
 
 
 def open_store(path: Path, create: bool = True) -> Store:
@@ -10,3 +10,13 @@ def open_store(path: Path, create: bool = True) -> Store:
     from stream.stores.rocks import RocksStore
 
     return RocksStore(path, create)
+
+
+def read_store(path: Path) -> Reader:
+    """The RocksDB store in this folder as it is now, to be read while its consumer goes on writing.
+
+    What is written later does not show. SourceError where there is no state, or it cannot be read.
+    """
+    from stream.stores.rocks import RocksReader
+
+    return RocksReader(path)

@@ -23,7 +23,9 @@ FAMILIES = (
 Changes = Mapping[str, Mapping[bytes, bytes | None]]  # family -> key -> new value, None = delete
 
 
-class Store(Protocol):
+class Reader(Protocol):
+    """A store that is only read."""
+
     def get_many(self, family: str, keys: Sequence[bytes]) -> list[bytes | None]:
         """The values of these keys, in their order; None where there is none."""
         ...
@@ -32,6 +34,10 @@ class Store(Protocol):
         """(key, value) from `start` on, in byte order of the keys."""
         ...
 
+    def close(self) -> None: ...
+
+
+class Store(Reader, Protocol):
     def write(self, changes: Changes) -> None:
         """All of it or, after a crash, none of it."""
         ...
@@ -39,5 +45,3 @@ class Store(Protocol):
     def checkpoint(self, path: Path) -> None:
         """A copy of the state as it is now that `open_store` can open."""
         ...
-
-    def close(self) -> None: ...

@@ -1,9 +1,19 @@
-"""The store in RocksDB, through rocksdict's raw mode. One process owns it."""
+"""The store in RocksDB, through rocksdict's raw mode. One process owns it; others may read along."""
 
+import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rocksdict import BlockBasedOptions, Checkpoint, DBCompressionType, Options, Rdict, WriteBatch
+from rocksdict import (
+    AccessType,
+    BlockBasedOptions,
+    Checkpoint,
+    DBCompressionType,
+    Options,
+    Rdict,
+    WriteBatch,
+)
 
 from shared.errors import SourceError
 from stream.stores.protocol import FAMILIES, Changes
@@ -21,7 +31,31 @@ def _options() -> Options:
     return options
 
 
-class RocksStore:
+_RETRY_SECONDS = (0.05, 0.2, 0.8)  # the owner may delete files that it merged while they are being opened
+
+
+class _Opened:
+    """A database that is open, and a handle of each of its families."""
+
+    _db: Rdict
+
+    def _open_families(self) -> None:
+        self._families = {name: self._db.get_column_family(name) for name in FAMILIES}
+
+    def get_many(self, family: str, keys: Sequence[bytes]) -> list[bytes | None]:
+        return self._families[family].get(list(keys)) if keys else []  # type: ignore[return-value]
+
+    def scan(self, family: str, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        yield from self._families[family].items(from_key=start)
+
+    def close(self) -> None:
+        for family in self._families.values():  # each holds the database, and so its lock, open
+            family.close()
+        self._families.clear()
+        self._db.close()
+
+
+class RocksStore(_Opened):
     def __init__(self, path: Path, create: bool = True) -> None:
         options = _options()
         options.create_if_missing(create)
@@ -38,14 +72,8 @@ class RocksStore:
                 else str(error)
             )
             raise SourceError(f"the state in {path} cannot be opened: {why}") from error
-        self._families = {name: self._db.get_column_family(name) for name in FAMILIES}
+        self._open_families()
         self._handles = {name: self._db.get_column_family_handle(name) for name in FAMILIES}
-
-    def get_many(self, family: str, keys: Sequence[bytes]) -> list[bytes | None]:
-        return self._families[family].get(list(keys)) if keys else []  # type: ignore[return-value]
-
-    def scan(self, family: str, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        yield from self._families[family].items(from_key=start)
 
     def write(self, changes: Changes) -> None:
         # Not synced to disk: what a power cut takes is replayed up to the progress record.
@@ -67,8 +95,39 @@ class RocksStore:
         Checkpoint(self._db).create_checkpoint(str(path))
 
     def close(self) -> None:
-        for family in self._families.values():  # each holds the database, and so its lock, open
-            family.close()
-        self._families.clear()
         self._handles.clear()
-        self._db.close()
+        super().close()
+
+
+class RocksReader(_Opened):
+    """RocksDB's secondary instance: it takes no lock and writes nothing into the state's folder.
+
+    It stands where the state stood when it was opened, the log of what is not in files yet included.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not (path / "CURRENT").exists():
+            raise SourceError(f"{path} holds no state; name the --state folder of a consumer, or a snapshot")
+        self._scratch = tempfile.TemporaryDirectory(prefix="crossfade-reader-")  # RocksDB's own log
+        for wait in (*_RETRY_SECONDS, None):
+            try:
+                self._db = Rdict(
+                    str(path),
+                    _options(),
+                    column_families={name: _options() for name in FAMILIES},
+                    access_type=AccessType.secondary(self._scratch.name),
+                )
+                break
+            except Exception as error:  # rocksdict raises bare Exceptions
+                if wait is None:
+                    self._scratch.cleanup()
+                    raise SourceError(
+                        f"the state in {path} cannot be read: {error}; if a consumer works in it, try again, "
+                        f"or read a snapshot of it (`crossfade consume --snapshot-at`)"
+                    ) from error
+                time.sleep(wait)
+        self._open_families()
+
+    def close(self) -> None:
+        super().close()
+        self._scratch.cleanup()

@@ -1,0 +1,1 @@
+"""Faults in engines and states, and the table of all: `python -m bench.faults`."""

@@ -1,0 +1,181 @@
+"""Where two sides part: the first stage at which what they store of the ids differs."""
+
+from collections.abc import Iterator
+
+from parity.explain import sums, words
+from parity.explain.gather import Gathered
+from parity.explain.result import STAGES, Parting
+from parity.explain.side import Side
+from parity.explain.sources import winner
+from parity.explain.strangers import why_drawn_apart
+from parity.fields import FieldDifference, differing_fields
+from shared.stored import NOTHING, Event, Trace
+
+_TABLES = {"features": ("verification", "record"), "signature": ("signatures", "signature")}
+
+
+def parting(a: Gathered, b: Gathered, side_a: Side, side_b: Side) -> Parting | None:
+    """None where both store the same of the ids at every stage. What the sides are read for is the reason."""
+    for stage in STAGES:
+        for item in a.ids:
+            text = _differs(a, b, stage, item)
+            if text:
+                more = why_drawn_apart(a, b, side_a, side_b, item) if stage == "candidate" else ()
+                return Parting(stage, item, text, (*more, *_places(a, b)))
+    return None
+
+
+def _differs(a: Gathered, b: Gathered, stage: str, item: str) -> str:
+    """In words; empty where both sides store the same."""
+    if stage == "event":
+        return _event(a, b, item)
+    if stage in _TABLES:
+        return _features(a, b, stage, item)
+    if stage == "bucket":
+        what = "entries in buckets"
+        return _trace(a, b, item, a.held.get(item, NOTHING), b.held.get(item, NOTHING), f"has {{}} {what}")
+    if stage == "candidate":
+        return _candidates(a, b, item)
+    if stage == "match":
+        return _edges(a, b, item)
+    return _cluster(a, b, item)
+
+
+def _event(a: Gathered, b: Gathered, item: str) -> str:
+    name, (one, other) = words.name(item), (g.events.get(item) for g in (a, b))
+    if one is None or other is None:
+        if one is None and other is None:
+            return ""
+        has, lacks = (a, b) if one else (b, a)
+        return f"{name} is only in {has.name}{_unread(lacks, one or other)}"
+    if one.counted == other.counted:
+        return ""
+    fields = [
+        f"{field.replace('_', ' ')} {x} in {a.name} and {y} in {b.name}"
+        for field, x, y in _fields(one, other)
+    ]
+    text = f"the rows of {name} differ: {', '.join(fields)}"
+    if (one.op, one.event_time, one.digest) == (other.op, other.event_time, other.digest):
+        return f"{text}; the event is the same" if one.status != other.status else text
+    won = winner(a.about.spec.times, item, one, other)
+    if won is None:
+        return text
+    right, wrong = (a, b) if won == one else (b, a)
+    return f"{text}; of the two events {right.name}'s is the winner{_unread(wrong, won)}"
+
+
+def _fields(one: Event, other: Event) -> Iterator[tuple[str, object, object]]:
+    for field in ("op", "event_time", "version_time", "effective_time", "status"):
+        x, y = getattr(one, field), getattr(other, field)
+        if x != y:
+            yield field, x, y
+    if one.digest != other.digest:
+        yield "content digest", one.digest.hex()[:12], other.digest.hex()[:12]
+
+
+def _unread(g: Gathered, event: Event | None) -> str:
+    """Whether a side stands before an event."""
+    fence = g.about.fence
+    if event is None or fence is None:
+        return ""
+    position = fence.positions().get(event.partition, 0)
+    if event.offset < position:
+        return f"; {g.name} has read past its record (partition {event.partition}, offset {event.offset})"
+    return (
+        f"; {g.name} has not read its record yet (partition {event.partition}, offset {event.offset}: "
+        f"{g.name} stands at {position})"
+    )
+
+
+def _features(a: Gathered, b: Gathered, stage: str, item: str) -> str:
+    spec = a.about.spec
+    table, column = _TABLES[stage]
+    rules = {channel.name: channel.match.rule for channel in spec.channels}
+    for order, channel in enumerate(spec.channels):
+        rows = []
+        for g in (a, b):
+            value = getattr(g.pieces[item][order], column) if item in g.pieces else None
+            rows.append([] if value is None else [{"channel": channel.name, column: value}])
+        if rows[0] != rows[1]:
+            (field,) = differing_fields(table, rows[0], rows[1], rules)
+            where = f"{words.name(item)} in channel {words.name(channel.name)}"
+            return f"the {column} of {where} differs: {_field(a, b, field)}"
+    return ""
+
+
+def _field(a: Gathered, b: Gathered, field: FieldDifference) -> str:
+    sides = ((g.name, "none" if value is None else value) for g, value in ((a, field.a), (b, field.b)))
+    said = ", ".join(f"{value} in {name}" for name, value in sides)
+    return f"{said}{f' ({field.note})' if field.note else ''}"
+
+
+def _trace(a: Gathered, b: Gathered, item: str, one: Trace, other: Trace, what: str) -> str:
+    if one == other:
+        return ""
+    name = words.name(item)
+    if one[0] != other[0]:
+        return f"{name} {what.format(one[0])} in {a.name} and {other[0]} in {b.name}"
+    return f"{name} {what.format(one[0])} in both, not the same"
+
+
+def _candidates(a: Gathered, b: Gathered, item: str) -> str:
+    one, other = (g.drew.get(item, NOTHING) for g in (a, b))
+    text = _trace(a, b, item, one, other, "draws {} items")
+    if not text:
+        return ""
+    for here, there in ((a, b), (b, a)):
+        only = [name for name in here.draws[item] if name not in there.draws[item]]
+        only.sort(key=lambda name: name not in here.ids)
+        if only:
+            return f"{text}: {words.names(only)} in {here.name} alone{_pair(a, b, item, only)}"
+    odd = _odd(a, b, item)
+    return f"{text}{odd}"
+
+
+def _odd(a: Gathered, b: Gathered, item: str) -> str:
+    """Where both would draw the same: the one that one engine did not draw."""
+    hashes = sums.id_hashes(a.draws[item])
+    for g in (a, b):
+        lost = sums.lost(hashes, g.drew.get(item, NOTHING))
+        if lost is not None:
+            return f": {g.name}'s engine did not draw {words.name(lost)}"
+    return ", though by both sides' buckets it draws the same"
+
+
+def _pair(a: Gathered, b: Gathered, item: str, only: list[str]) -> str:
+    """What became of the pair, where it is another one that is drawn on one side alone."""
+    others = [name for name in a.ids if name != item]
+    if not others or others[0] in only:
+        return ""
+    drawn = [g.name for g in (a, b) if others[0] in g.draws[item]]
+    where = "on both sides" if len(drawn) == 2 else f"in {drawn[0]} alone" if drawn else "on neither side"
+    return f" ({words.name(others[0])} is drawn {where})"
+
+
+def _edges(a: Gathered, b: Gathered, item: str) -> str:
+    one, other = (dict(g.edges.get(item, {})) for g in (a, b))
+    wrong = [name for name in one.keys() | other.keys() if one.get(name) != other.get(name)]
+    if not wrong:
+        return ""
+    first = min(wrong, key=lambda name: (name not in a.ids, name))
+    said = [f"{g.name} has {words.edge(g.about.spec, own.get(first))}" for g, own in ((a, one), (b, other))]
+    more = f" (and {len(wrong) - 1} more of its edges differ)" if len(wrong) > 1 else ""
+    return f"of {words.name(item)} with {words.name(first)} {' and '.join(said)}{more}"
+
+
+def _cluster(a: Gathered, b: Gathered, item: str) -> str:
+    one, other = (g.places.get(item) for g in (a, b))
+    if one == other:
+        return ""
+    said = [f"{words.place(g.about.spec, item, g.places.get(item))} in {g.name}" for g in (a, b)]
+    return f"{words.name(item)} is {' and '.join(said)}"
+
+
+def _places(a: Gathered, b: Gathered) -> Iterator[str]:
+    """Sides at different fences need not agree."""
+    one, other = a.about.fence, b.about.fence
+    if one is not None and other is not None and one != other:
+        yield (
+            f"A and B stand at different places, so this may be no fault: {one.describe()} against "
+            f"{other.describe()}"
+        )

@@ -1,0 +1,113 @@
+"""The side of a run."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from parity.explain.members import bucket_members
+from parity.files import AGAIN, check_files
+from parity.rows import KEYS
+from shared import digests
+from shared.errors import SourceError
+from shared.run import STAGES, Run
+from shared.spec import from_dict
+from shared.stored import About, Entry, Event, Piece, Place, Strength, Trace
+
+_SHARDS_AT_ONCE = 8  # of 256: what is read to find a few rows
+_EVENT = [field.name for field in fields(Event)]
+
+Row = dict[str, Any]
+
+
+class RunSide:
+    """Raises SourceError where a file of the run is not what its manifest says, or cannot be read."""
+
+    def __init__(self, run: Run) -> None:
+        check_files(run)
+        self._run = run
+        lake = run.manifest["input"].get("lake")
+        self._about = About(
+            path=str(run.path),
+            kind="run",
+            engine=run.manifest["engine"],
+            spec=from_dict(run.manifest["spec"]),
+            contract=run.manifest["contract"],
+            contract_id=run.contract_id,
+            fence=run.fence,
+            event_set=run.event_set,
+            lake=Path(lake) if lake else None,
+        )
+
+    @property
+    def about(self) -> About:
+        return self._about
+
+    def events(self, ids: Collection[str]) -> dict[str, Event]:
+        return {row["id"]: Event(*(row[name] for name in _EVENT)) for row in self._rows("items", ids)}
+
+    def pieces(self, ids: Collection[str]) -> dict[str, tuple[Piece, ...]]:
+        names = [channel.name for channel in self._about.spec.channels]
+        found: dict[str, dict[str, list[bytes | None]]] = defaultdict(dict)
+        for place, (stage, column) in enumerate((("signatures", "signature"), ("verification", "record"))):
+            for row in self._rows(stage, ids):
+                found[row["id"]].setdefault(row["channel"], [None, None])[place] = row[column]
+        nothing: list[bytes | None] = [None, None]
+        return {item: tuple(Piece(*own.get(name, nothing)) for name in names) for item, own in found.items()}
+
+    def members(self, entries: Collection[Entry]) -> dict[Entry, pa.Array]:
+        return bucket_members(self._run, self._about.spec, entries)
+
+    def bucket_traces(self, ids: Collection[str]) -> dict[str, Trace]:
+        return {row["id"]: (row["entries"], row["trace"]) for row in self._rows("buckets", ids)}
+
+    def candidate_traces(self, ids: Collection[str]) -> dict[str, Trace]:
+        return {row["id"]: (row["pairs"], row["trace"]) for row in self._rows("candidates", ids)}
+
+    def edges(self, ids: Collection[str]) -> dict[str, dict[str, Strength]]:
+        found: dict[str, dict[str, Strength]] = defaultdict(dict)
+        for row in self._rows("edges", ids):
+            found[row["later"]][row["earlier"]] = _strength(row)
+        return found
+
+    def later_edges(self, ids: Collection[str]) -> dict[str, dict[str, Strength]]:
+        found: dict[str, dict[str, Strength]] = defaultdict(dict)
+        wanted = pa.array(sorted(ids), pa.string())
+        for batch in self._run.batches("edges"):
+            for row in batch.filter(pc.is_in(batch.column("earlier"), wanted)).to_pylist():
+                found[row["earlier"]][row["later"]] = _strength(row)
+        return found
+
+    def places(self, ids: Collection[str]) -> dict[str, Place]:
+        return {
+            row["id"]: Place(row["head"], _strength(row) if row["channel"] else None)
+            for row in self._rows("clusters", ids)
+        }
+
+    def repeated(self, ids: Collection[str]) -> list[tuple[str, str, int]]:
+        found = []
+        for stage in STAGES:
+            rows = Counter(tuple(row[name] for name in KEYS[stage]) for row in self._rows(stage, ids))
+            found += [(stage, key[0], n) for key, n in rows.items() if n > 1]
+        return found
+
+    def _rows(self, stage: str, ids: Collection[str]) -> Iterator[Row]:
+        """The rows of these ids, read from their shards, a bounded part at a time."""
+        wanted = pa.array(sorted(ids), pa.string())
+        shards = sorted({int(shard) for shard in digests.shards(wanted)})
+        for start in range(0, len(shards), _SHARDS_AT_ONCE):
+            try:
+                table = self._run.read(stage, shards[start : start + _SHARDS_AT_ONCE])
+            except (OSError, pa.ArrowException) as error:
+                raise SourceError(
+                    f"{self._run.path}: the rows of {stage} cannot be read ({error}); {AGAIN}"
+                ) from error
+            yield from table.filter(pc.is_in(table.column(STAGES[stage].shard_by), wanted)).to_pylist()
+
+
+def _strength(row: Row) -> Strength:
+    return Strength(row["channel"], row["numerator"], row["denominator"])

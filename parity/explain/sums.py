@@ -1,0 +1,50 @@
+"""Traces against what they should be: which single thing one has lost, or has too much."""
+
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from shared import traces
+from shared.spec import Spec
+from shared.stored import Entry, Trace
+
+T = TypeVar("T")
+
+
+def entry_hashes(spec: Spec, entries: Iterable[Entry]) -> dict[Entry, int]:
+    """entry -> its hash, as a trace of buckets adds it up."""
+    own = list(entries)
+    before = np.cumsum([0, *(channel.bands.count for channel in spec.channels)])
+    slots = np.array([before[order] + band for order, band, _ in own], np.int64)
+    values = np.array([value for _, _, value in own], np.uint64)
+    return dict(zip(own, traces.entry_hashes(slots, values).tolist(), strict=True)) if own else {}
+
+
+def id_hashes(ids: Iterable[str]) -> dict[str, int]:
+    """id -> its hash, as a trace of candidates adds it up."""
+    own = list(ids)
+    return dict(zip(own, traces.id_hashes(pa.array(own, pa.string())).tolist(), strict=True))
+
+
+def trace(hashes: Mapping[T, int]) -> Trace:
+    return len(hashes), traces.signed(sum(hashes.values()))
+
+
+def lost(expected: Mapping[T, int], stored: Trace) -> T | None:
+    """The one thing that a trace lacks of what it should have; None where more is wrong."""
+    if stored[0] != len(expected) - 1:
+        return None
+    return _with_hash(expected, sum(expected.values()) - stored[1])
+
+
+def extra(expected: Mapping[T, int], stored: Trace, others: Mapping[T, int]) -> T | None:
+    """The one of `others` that a trace has beside what it should have; None where more is wrong."""
+    if stored[0] != len(expected) + 1:
+        return None
+    return _with_hash(others, stored[1] - sum(expected.values()))
+
+
+def _with_hash(things: Mapping[T, int], wanted: int) -> T | None:
+    return next((thing for thing, value in things.items() if value == wanted & traces.MASK), None)

@@ -187,7 +187,7 @@ def _spread_rest(
     depends: Mapping[str, set[str]],
     dependents: Mapping[str, list[str]],
 ) -> list[_Root]:
-    """Rows that nothing explains yet, as with components: those that depend on no other explain the others."""
+    """Rows that nothing explains yet, as with components: those that depend on no other explain the rest."""
     rest = sorted(item for item in rows if item not in charged)
     roots = []
     for item in [i for i in rest if not depends.get(i)] + rest:  # `rest` again: rings, as components have

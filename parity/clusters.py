@@ -47,6 +47,9 @@ def cluster_sizes(
     keys = [members]
     if by_later_channels:
         keys = [np.bincount(cluster, numerators).astype(np.int64), members]
+    by_size = Counter(dict(zip(sizes.tolist(), counts.tolist(), strict=True)))
+    if not largest:
+        return by_size, []
     top = np.lexsort([-key for key in reversed(keys)])[:largest]
     keys_of = {int(heads[row]): [-int(key[row]) for key in keys] for row in top}
     size_of = dict(zip(heads[top].tolist(), members[top].tolist(), strict=True))
@@ -56,7 +59,6 @@ def cluster_sizes(
         for row in np.flatnonzero(np.isin(hashes, heads[top])):
             named[batch.column("head")[int(row)].as_py()] = int(hashes[row])
     ordered = sorted(named, key=lambda head: (keys_of[named[head]], head))
-    by_size = Counter(dict(zip(sizes.tolist(), counts.tolist(), strict=True)))
     return by_size, [(head, size_of[named[head]]) for head in ordered]
 
 

@@ -80,7 +80,12 @@ def _clusters(found: ClusterComparison) -> dict[str, Any]:
 
 def _coverage(found: Coverage) -> dict[str, Any]:
     uncovered = [
-        {"id": item.id, "class": item.kind, "fields": [asdict(field) for field in item.fields]}
+        {
+            "id": item.id,
+            "class": item.kind,
+            "at": list(item.at),
+            "fields": [asdict(field) for field in item.fields],
+        }
         for item in found.uncovered
     ]
     return asdict(found) | {

@@ -58,7 +58,7 @@ class Evidence:
         return {name: others[place] for name, place in best.items() if place < len(order)}
 
     def wrongly_decided(self, ids: Collection[str]) -> set[str]:
-        """Those of these ids whose cluster row does not follow from its own run; none where they are too many."""
+        """Those of these ids whose cluster row does not follow from its own run; none of too many ids."""
         if not ids or len(ids) > MOST_IDS:
             return set()
         return do_not_follow(self.a, ids) | do_not_follow(self.b, ids)

@@ -31,7 +31,7 @@ def edit_rows(run: Path, stage: str, change: Callable[[Rows], None]) -> None:
     edit_manifest(run, lambda manifest: manifest["stages"].update({stage: entry}))
 
 
-def edit_manifest(run: Path, change: Callable[[dict[str, Any]], None]) -> None:
+def edit_manifest(run: Path, change: Callable[[dict[str, Any]], object]) -> None:
     manifest = orjson.loads((run / MANIFEST).read_bytes())
     change(manifest)
     (run / MANIFEST).write_bytes(orjson.dumps(manifest))

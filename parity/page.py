@@ -1,20 +1,17 @@
 """A page of a run's clusters with their pictures: one HTML file that needs nothing beside itself."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from parity.clusters import cluster_sizes
 from parity.evaluate import Evaluation, Score
+from parity.markup import Html, document, facts, figures, text
 from parity.matched import sides
-from parity.page_clusters import sections, text
-from parity.page_style import STYLE
+from parity.page_clusters import sections
 from parity.result import Result
 from parity.show import counted, number
 from shared.durable import write_bytes
 from shared.run import Run
-
-# Whatever an id or a picture holds, the page loads nothing and runs nothing.
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 def write_cluster_page(
@@ -44,42 +41,26 @@ def write_cluster_page(
         *sections(run, shown, images),
         _foot(len(shown), several, sizes[1]),
     ]
-    write_bytes(path, _document("crossfade: clusters", parts).encode())
-
-
-def _document(title: str, parts: Iterable[str]) -> str:
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{text(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
-        + "\n".join(part for part in parts if part)
-        + "\n</main>\n</body>\n</html>\n"
-    )
+    write_bytes(path, document("crossfade: clusters", parts).encode())
 
 
 def _top(run: Run, clusters: int, several: int, largest: int) -> str:
     place = run.fence.describe() if run.fence else f"event set {run.event_set}"
     versions = ", ".join(f"{name} {version}" for name, version in sorted(run.manifest["versions"].items()))
-    facts = {
-        "Contract": f"<code>{text(run.contract_id)}</code> (spec {text(run.manifest['spec'].get('name'))})",
+    about = {
+        "Contract": Html(f"<code>{text(run.contract_id)}</code> (spec {text(run.manifest['spec'].get('name'))})"),
         "Stands at": text(place),
         "Engine": text(f"{run.manifest['engine']}{f' ({versions})' if versions else ''}"),
-        "Run": f"<code>{text(run.path)}</code>",
+        "Run": Html(f"<code>{text(run.path)}</code>"),
     }
-    figures = {
+    counts = {
         "items": run.rows("items"),
         "edges": run.rows("edges"),
         "clusters": clusters,
         "of several items": several,
         "items in the largest": largest,
     }
-    return (
-        "<h1>Clusters</h1>\n"
-        f'<p class="lead">{_lead(run)}</p>\n'
-        f'<dl class="facts">{"".join(f"<dt>{k}</dt><dd>{v}</dd>" for k, v in facts.items())}</dl>\n'
-        f'<div class="figures">{"".join(_figure(k, v) for k, v in figures.items())}</div>'
-    )
+    return f'<h1>Clusters</h1>\n<p class="lead">{_lead(run)}</p>\n{facts(about)}\n{figures(counts)}'
 
 
 def _lead(run: Run) -> str:
@@ -88,10 +69,6 @@ def _lead(run: Run) -> str:
     return "Items that are near-duplicates of one head. Under each member stands its match with the head." + (
         lines if words else ""
     )
-
-
-def _figure(name: str, value: int) -> str:
-    return f"<div><b>{number(value)}</b><span>{name}</span></div>"
 
 
 def _verdict(result: Result) -> str:

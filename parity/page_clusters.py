@@ -1,10 +1,10 @@
 """The clusters of the page: their members as pictures, and lines between the points of what words found."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
 from pathlib import Path
 
 from parity.clusters import Member, members_of
+from parity.markup import Html, name, text
 from parity.matched import (
     LINES,
     Drawn,
@@ -15,17 +15,12 @@ from parity.matched import (
     sides,
     size_in_units,
 )
-from parity.show import counted, number, printable
+from parity.show import counted, number
 from parity.thumbnails import thumbnail
 from shared.run import Run
 
 MEMBERS = 24  # shown of one cluster
 PAIRS = 6  # drawn of one cluster: members with the head, the weakest matches, for they changed the most
-
-
-def text(value: object, width: int = 0) -> str:
-    """Safe as text and in a quoted attribute; control and direction characters are escapes."""
-    return escape(printable(value, width), quote=True)
 
 
 def sections(run: Run, shown: Sequence[tuple[str, int]], images: Mapping[str, Path]) -> Iterator[str]:
@@ -87,7 +82,7 @@ def _member(
         picture = f"<em>{'no picture' if image is None else 'a picture that cannot be read'}</em>"
     badge = '<span class="badge">head</span>' if is_head else ""
     caption = (
-        f'<b title="{text(member.id)}">{_breakable(text(member.id, 34))}</b>'
+        f'<b title="{text(member.id)}">{name(member.id, 34)}</b>'
         f"<span>{_strength(member, is_head, rules.get(member.channel, ''))}</span>"
     )
     return (
@@ -96,22 +91,22 @@ def _member(
     )
 
 
-def _breakable(name: str) -> str:
-    """May go on in the next line after a slash."""
-    return name.replace("/", "/<wbr>")
-
-
 def _strength(member: Member, is_head: bool, rule: str) -> str:
     if is_head:
         return "the earliest"
     if not member.channel:
         return "no match with the head itself"
-    name, n, d = text(member.channel, 40), member.numerator, member.denominator
+    return match_text(member.channel, member.numerator, member.denominator, rule)
+
+
+def match_text(channel: str, n: int, d: int, rule: str) -> Html:
+    """A match in the terms of its channel's rule, such as "pdq 12 of 256 bits differ"."""
+    named = text(channel, 40)
     if rule == "inliers":
-        return f'{name} <span class="points">{counted(n, "matched point")}</span>'
+        return Html(f'{named} <span class="points">{counted(n, "matched point")}</span>')
     if rule == "hamming":
-        return f"{name} {number(d - n)} of {number(d)} bits differ"
-    return f'{name} <span class="number">{n}/{d}</span> = {float(member.ratio):.3f}'
+        return Html(f"{named} {number(d - n)} of {number(d)} bits differ")
+    return Html(f'{named} <span class="number">{n}/{d}</span> = {n / (d or 1):.3f}')
 
 
 def _pair(

@@ -122,7 +122,7 @@ def _show_clusters(found: ClusterComparison, out: Console) -> None:
     named = zip(("precision", "recall", "F1", "adjusted Rand"), rates, strict=True)
     values = [(name, getattr(found, rate)) for name, rate in named]
     out.print(Text("Clusters, without regard to which item is their head", "bold"))
-    counts = ", ".join(counted(count, kind) for kind, count in found.counts if count)
+    counts = ", ".join(counted(count, _KIND[kind]) for kind, count in found.counts if count)
     moved = f"; {counted(found.moved, 'item')} with other cluster mates" if found.moved else ""
     out.print(Text(f"  {counts or 'the same groups'}{moved}"))
     pairs = (
@@ -132,15 +132,28 @@ def _show_clusters(found: ClusterComparison, out: Console) -> None:
     out.print(Text(f"  pairs in one cluster: {pairs}"))
     out.print(Text(f"  {scores}"))
     for group in found.regroupings[:REGROUPINGS]:
-        out.print(Text.assemble(f"  {group.kind:<6} ", (_regrouping(group), "dim")))
-    if len(found.regroupings) > REGROUPINGS:
-        out.print(Text(f"  … and {len(found.regroupings) - REGROUPINGS} more (--json has them)", "dim"))
+        out.print(Text.assemble(f"  {group.kind:<7} ", (_regrouping(group), "dim")))
+    if (rest := sum(count for _, count in found.counts) - REGROUPINGS) > 0:
+        out.print(Text(f"  … and {number(rest)} more (--json has {len(found.regroupings)} of them)", "dim"))
     out.print()
+
+
+_KIND = {
+    "split": "split",
+    "merge": "merge",
+    "move": "move",
+    "members": "cluster that lost or got item",
+    "head": "cluster under other head",
+    "missing": "A-only cluster",
+    "extra": "B-only cluster",
+}
 
 
 def _regrouping(group: Regrouping) -> str:
     sides = " -> ".join(
-        " + ".join(f"{printable(head, 20)} ({size})" for head, size in clusters[:2])
+        "nothing"
+        if not clusters
+        else " + ".join(f"{printable(head, 20)} ({size})" for head, size in clusters[:2])
         + (f" + {count - 2} more" if count > 2 else "")
         for clusters, count in ((group.clusters_a, group.count_a), (group.clusters_b, group.count_b))
     )
@@ -156,9 +169,13 @@ def _show_uncovered(coverage: Coverage, out: Console) -> None:
     title = f"{printable(coverage.run, 60)} is not what the lake says, by ids"
     out.print(table(title, ["missing in the run", "extra in the run", "another version"], rows))
     for item in coverage.uncovered[:UNCOVERED]:
-        out.print(Text.assemble(f"{item.kind:<8} ", (printable(item.id, 44), "bold"), "  (lake | run)"))
+        at = f"  at {item.at[0]}:{item.at[1]}  (lake | run)"
+        out.print(Text.assemble(f"{item.kind:<8} ", (printable(item.id, 44), "bold"), (at, "dim")))
         for field in item.fields:
             out.print(_field(field))
+    if coverage.extra and coverage.gaps:
+        missing = f"{counted(coverage.gaps, 'offset')} before the fence are in no file of the lake"
+        out.print(Text(f"{missing}: was it archived too late?", "dim"))
     if coverage.dead_letters:
         _show_reasons("Dead letters by reason", ("lake", "run"), coverage.dead_letters, out)
     out.print()

@@ -10,18 +10,19 @@ from hypothesis import strategies as st
 from parity.diff import diff
 from parity.result import Result
 from shared.run import STAGES, open_run
-from shared.spec import from_dict
+from shared.spec import Spec, from_dict
 from tests import runs
 from tests.histories import History, histories, random_history
 from tests.oracle import expect
 
 
-def run_of(history: History, path: Path) -> Path:
-    """What the oracle says of a history, as a run."""
+def rows_of(history: History) -> tuple[runs.Rows, Spec]:
+    """What the oracle says of a history, as a run's rows, and its spec."""
     expected = expect(history.spec, history.records)
     rows: runs.Rows = {name: [] for name in STAGES}
     for name, row in expected.items.items():
         known = {key: row[key] for key in ("op", "event_time", "version_time", "effective_time", "status")}
+        known |= {key: row[key] for key in ("partition", "offset", "append_time")}
         rows["items"].append(runs.item(name, digest=bytes.fromhex(row["digest"])) | known)
     for (name, channel), values in expected.signatures.items():
         rows["signatures"].append(runs.signature(name, *values) | {"channel": channel})
@@ -34,7 +35,11 @@ def run_of(history: History, path: Path) -> Path:
     for name, (head, channel, *ratio) in expected.clusters.items():
         strength = dict(zip(runs.MATCH, (channel, *ratio), strict=True))
         rows["clusters"].append(runs.member(name, head) | strength)
-    return runs.write(path, rows, from_dict(history.spec))
+    return rows, from_dict(history.spec)
+
+
+def run_of(history: History, path: Path) -> Path:
+    return runs.write(path, *rows_of(history))
 
 
 def lose(history: History, at: int) -> Result:

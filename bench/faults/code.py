@@ -60,7 +60,7 @@ def _events(change: Callable[[pa.Table], pa.Table]) -> Callable[[], Patch]:
         parsed = original(records)
         return shared.events.Parsed(change(parsed.events), parsed.dead)
 
-    return _around(stream.microbatch.events, "parse", parse)
+    return _around(shared.events, "parse", parse)
 
 
 def _set(events: pa.Table, name: str, values: Any) -> pa.Table:
@@ -137,7 +137,7 @@ def _last_append(original: Around, events: pa.Table) -> pa.Table:
 
 def _times(**changes: Any) -> Callable[[], Patch]:
     return _around(
-        stream.microbatch.versions,
+        shared.versions,
         "resolve",
         lambda original, events, times, *rest: original(events, replace(times, **changes), *rest),
     )
@@ -189,14 +189,14 @@ def _truncated_tokens(original: Around, *arguments: Any) -> Any:
 
 def _buckets(change: Callable[[Any, Bands], Any]) -> Callable[[], Patch]:
     return _around(
-        stream.index.lsh,
+        shared.lsh,
         "buckets",
         lambda original, signatures, bands: change(partial(original, signatures), bands),
     )
 
 
 def _draws(change: Callable[[Around, int, int, int], tuple[int, int]]) -> Callable[[], Patch]:
-    return _around(stream.index.lsh, "draw_bounds", change)
+    return _around(shared.lsh, "draw_bounds", change)
 
 
 def _nearest_left_out(original: Around, rank: int, first: int, near: int) -> tuple[int, int]:
@@ -257,7 +257,7 @@ def _last_channel_only(original: Around, channels: Any, features: Any, left: Any
 
 
 def _decide(choose: Callable[[int, list[tuple[int, int, int]]], int]) -> Callable[[], Patch]:
-    """The stream decides by `choose(item, matches (channel, numerator, denominator))`, the place in the list."""
+    """The stream decides by `choose(item, matches)`, the place of one (channel, numerator, denominator)."""
 
     def decide(starts: Any, channel: Any, numerator: Any, denominator: Any) -> Any:
         chosen = np.full(len(starts) - 1, BECOMES_HEAD, np.int64)
@@ -320,71 +320,179 @@ def _constant(owner: Any, name: str, value: Any) -> Callable[[], Patch]:
 
 CODE_FAULTS: Sequence[Fault] = (
     _code("an event is dropped", "event", "missing", _events(_drop("h03")), roots=1),
-    _code("an event is edited on its way", "event", "wrong", _events(_edited("h03", digest=bytes(32))), roots=1),
+    _code(
+        "an event is edited on its way", "event", "wrong", _events(_edited("h03", digest=bytes(32))), roots=1
+    ),
     _code("an event comes under another id", "event", "missing", _events(_renamed), roots=2),
     _code("an event's time is off", "event", "wrong", _events(_edited("h03", event_time=START + 1)), roots=1),
     _code("a broker's clock is ahead", "event", "wrong", _events(_skewed_clock)),
     _code("edits are ignored", "event", "wrong", _edits_ignored),
-    _code("an upsert wins over a delete of its time", "event", "wrong",
-          _around(stream.microbatch.versions, "resolve", _delete_loses)),
-    _code("of repeats the last counts", "event", "wrong",
-          _around(shared.versions, "_first_appends", _last_append)),
+    _code(
+        "an upsert wins over a delete of its time",
+        "event",
+        "wrong",
+        _around(shared.versions, "resolve", _delete_loses),
+    ),
+    _code(
+        "of repeats the last counts",
+        "event",
+        "wrong",
+        _around(shared.versions, "_first_appends", _last_append),
+    ),
     _code("max_skew is ignored", "event", "wrong", _times(max_skew_ms=None)),
     _code("max_lateness is ignored", "event", "wrong", _times(max_lateness_ms=None)),
-    _code("long ids are dead letters", "event", "missing", _constant(shared.events, "MAX_ID_BYTES", 32), roots=2),
-    _code("the limit of a payload is one byte less", "features", "wrong",
-          _sketched(lambda spec: replace(spec, limits=replace(spec.limits, payload_bytes=spec.limits.payload_bytes - 1))),
-          roots=1),
-    _code("another normaliser", "features", "wrong",
-          _method(text.Shingles, "_normalised", lambda original, self, value: value.casefold())),
-    _code("another tokeniser", "features", "wrong",
-          _around(text, "shingle", lambda original, *a: original(*a[:-1], a[-1] + 1))),
+    _code(
+        "long ids are dead letters", "event", "missing", _constant(shared.events, "MAX_ID_BYTES", 32), roots=2
+    ),
+    _code(
+        "the limit of a payload is one byte less",
+        "features",
+        "wrong",
+        _sketched(
+            lambda spec: replace(
+                spec, limits=replace(spec.limits, payload_bytes=spec.limits.payload_bytes - 1)
+            )
+        ),
+        roots=1,
+    ),
+    _code(
+        "another normaliser",
+        "features",
+        "wrong",
+        _method(text.Shingles, "_normalised", lambda original, self, value: value.casefold()),
+    ),
+    _code(
+        "another tokeniser",
+        "features",
+        "wrong",
+        _around(text, "shingle", lambda original, *a: original(*a[:-1], a[-1] + 1)),
+    ),
     _code("another token hash", "features", "wrong", _tokens(lambda tokens: tokens ^ np.uint64(1))),
-    _code("tokens went through a float", "features", "wrong",
-          _tokens(lambda tokens: tokens.astype(np.float32).astype(np.uint64))),
-    _code("records in the other byte order", "features", "wrong",
-          _tokens(lambda tokens: tokens.byteswap())),
+    _code(
+        "tokens went through a float",
+        "features",
+        "wrong",
+        _tokens(lambda tokens: tokens.astype(np.float32).astype(np.uint64)),
+    ),
+    _code("records in the other byte order", "features", "wrong", _tokens(lambda tokens: tokens.byteswap())),
     _code("another seed", "signature", "wrong", _around(shared.minhash, "signatures", _with_seed)),
     _code("two permutations swapped", "signature", "wrong", _signatures(_swapped)),
     _code("signatures in the other byte order", "signature", "wrong", _signatures(lambda s: s.byteswap())),
     _code("one value of one signature a batch", "signature", "wrong", _signatures(_one_value)),
-    _code("the last token is not sketched", "signature", "wrong",
-          _around(shared.minhash, "signatures", _truncated_tokens)),
-    _code("bands and rows exchanged", "bucket", "wrong",
-          _buckets(lambda original, bands: original(Bands(count=bands.rows, rows=bands.count)))),
-    _code("bucket values with another seed", "bucket", "wrong",
-          _buckets(lambda original, bands: original(bands) ^ np.uint64(1))),
-    _code("bucket values went through a float", "bucket", "wrong",
-          _buckets(lambda original, bands: original(bands).astype(np.float32).astype(np.uint64))),
-    _code("the last band is left out", "bucket", "wrong", _buckets(lambda original, bands: original(bands)[:, :-1])),
-    _code("the first draws are one too few", "candidate", "wrong",
-          _draws(lambda original, rank, first, near: original(rank, first - 1, near))),
-    _code("the near draws are one too few", "candidate", "wrong",
-          _draws(lambda original, rank, first, near: original(rank, first, near - 1))),
-    _code("the near draws are one too many", "candidate", "wrong",
-          _draws(lambda original, rank, first, near: original(rank, first, near + 1))),
+    _code(
+        "the last token is not sketched",
+        "signature",
+        "wrong",
+        _around(shared.minhash, "signatures", _truncated_tokens),
+    ),
+    _code(
+        "bands and rows exchanged",
+        "bucket",
+        "wrong",
+        _buckets(lambda original, bands: original(Bands(count=bands.rows, rows=bands.count))),
+    ),
+    _code(
+        "bucket values with another seed",
+        "bucket",
+        "wrong",
+        _buckets(lambda original, bands: original(bands) ^ np.uint64(1)),
+    ),
+    _code(
+        "bucket values went through a float",
+        "bucket",
+        "wrong",
+        _buckets(lambda original, bands: original(bands).astype(np.float32).astype(np.uint64)),
+    ),
+    _code(
+        "the last band is left out",
+        "bucket",
+        "wrong",
+        _buckets(lambda original, bands: original(bands)[:, :-1]),
+    ),
+    _code(
+        "the first draws are one too few",
+        "candidate",
+        "wrong",
+        _draws(lambda original, rank, first, near: original(rank, first - 1, near)),
+    ),
+    _code(
+        "the near draws are one too few",
+        "candidate",
+        "wrong",
+        _draws(lambda original, rank, first, near: original(rank, first, near - 1)),
+    ),
+    _code(
+        "the near draws are one too many",
+        "candidate",
+        "wrong",
+        _draws(lambda original, rank, first, near: original(rank, first, near + 1)),
+    ),
     _code("the nearest is not drawn", "candidate", "wrong", _draws(_nearest_left_out)),
-    _code("priority: ties broken the other way", "candidate", "wrong",
-          _constant(stream.state, "priority_key", _ties_reversed)),
-    _code("priority by version time", "candidate", "wrong",
-          _constant(stream.state, "priority_key", _by_version_time)),
+    _code(
+        "priority: ties broken the other way",
+        "candidate",
+        "wrong",
+        _constant(stream.state, "priority_key", _ties_reversed),
+    ),
+    _code(
+        "priority by version time",
+        "candidate",
+        "wrong",
+        _constant(stream.state, "priority_key", _by_version_time),
+    ),
     _code("members behind a late one do not draw again", "candidate", "wrong", _probe_again(True)),
     _code("members behind a deleted one do not draw again", "candidate", "wrong", _probe_again(False)),
     _code("> in place of >=", "match", "wrong", _around(shared.similarity, "_accepts", _accepts_more_than)),
-    _code("thresholds compared as floats", "match", "wrong",
-          _around(shared.similarity, "_accepts", _accepts_in_floats)),
-    _code("unions one too large", "match", "wrong", _around(shared.similarity, "_measure", _union_off_by_one)),
-    _code("channels asked in the other order", "match", "wrong", _around(stream.index, "verify", _channels_reversed)),
-    _code("the second channel is not asked", "match", "missing", _around(stream.index, "verify", _last_channel_only)),
-    _code("min_agreeing_bands is ignored", "match", "extra",
-          _around(shared.similarity, "_agreeing_bands", lambda original, c, f, left, right: np.full(len(left), 99))),
-    _code("the head check is skipped", "cluster", "wrong", _around(stream.settle, "_choose", _no_head_checks)),
+    _code(
+        "thresholds compared as floats",
+        "match",
+        "wrong",
+        _around(shared.similarity, "_accepts", _accepts_in_floats),
+    ),
+    _code(
+        "unions one too large", "match", "wrong", _around(shared.similarity, "_measure", _union_off_by_one)
+    ),
+    _code(
+        "channels asked in the other order",
+        "match",
+        "wrong",
+        _around(stream.index, "verify", _channels_reversed),
+    ),
+    _code(
+        "the second channel is not asked",
+        "match",
+        "missing",
+        _around(stream.index, "verify", _last_channel_only),
+    ),
+    _code(
+        "min_agreeing_bands is ignored",
+        "match",
+        "extra",
+        _around(
+            shared.similarity, "_agreeing_bands", lambda original, c, f, left, right: np.full(len(left), 99)
+        ),
+    ),
+    _code(
+        "the head check is skipped", "cluster", "wrong", _around(stream.settle, "_choose", _no_head_checks)
+    ),
     _code("ties go to the latest head", "cluster", "wrong", _decide(_last_of_the_strongest)),
     _code("the earliest head instead of the strongest", "cluster", "wrong", _decide(lambda item, matches: 0)),
-    _code("the weakest head", "cluster", "wrong",
-          _decide(lambda item, matches: min(range(len(matches)), key=lambda i: _strength(matches[i])))),
-    _code("one round and no more: heads taken late", "cluster", "wrong",
-          _around(stream.microbatch, "settle", _one_round)),
-    _code("members of a deleted head keep it", "cluster", "wrong",
-          _around(stream.microbatch, "settle", _not_after_deletes)),
-)  # fmt: skip
+    _code(
+        "the weakest head",
+        "cluster",
+        "wrong",
+        _decide(lambda item, matches: min(range(len(matches)), key=lambda i: _strength(matches[i]))),
+    ),
+    _code(
+        "one round and no more: heads taken late",
+        "cluster",
+        "wrong",
+        _around(stream.microbatch, "settle", _one_round),
+    ),
+    _code(
+        "members of a deleted head keep it",
+        "cluster",
+        "wrong",
+        _around(stream.microbatch, "settle", _not_after_deletes),
+    ),
+)

@@ -1,5 +1,6 @@
 """Injects faults, compares, and judges whether what `diff` said is what it must say."""
 
+import random
 import shutil
 from ast import literal_eval
 from collections import Counter
@@ -9,10 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from bench.faults import scenario
 from bench.faults.plain import wrongly_decided
 from parity.diff import Options, diff
-from parity.faults import MODES, REFUSED, Fault, Runs
+from parity.fault_edits import Runs
+from parity.faults import MODES, REFUSED, Fault
 from parity.forge import edit_manifest, graft
 from parity.result import Result
 from shared.errors import CrossfadeError
@@ -97,6 +102,24 @@ def stream(store: Store, output: Path, lake: Path) -> None:
     export(store, output, lake=lake)
 
 
+def stream_shuffled(store: Store, output: Path, lake: Path, rng: random.Random) -> None:
+    """The same log, partitions interleaved otherwise, in batches of any size, some of it given twice."""
+    spec, log = scenario.spec(), scenario.records()
+    claim(store, spec, scenario.LOG, range(scenario.PARTITIONS))
+    parts = [log.filter(pc.equal(log.column("partition"), p)) for p in range(scenario.PARTITIONS)]
+    at = [0] * len(parts)
+    while rest := [p for p, part in enumerate(parts) if at[p] < part.num_rows]:
+        taken = []
+        for p in rng.sample(rest, rng.randint(1, len(rest))):
+            again = rng.choice((0, 0, 0, 5))  # the last records once more, as after a restart
+            rows = rng.choice((1, 7, 40, 150))
+            taken.append(parts[p].slice(max(0, at[p] - again), rows + min(again, at[p])))
+            at[p] = min(parts[p].num_rows, at[p] + rows)
+        positions = dict(enumerate(at))
+        store.write(apply(spec, store, pa.concat_tables(taken), positions).state.changes)
+    export(store, output, lake=lake)
+
+
 def try_all(base: Base, faults: Iterable[Fault], folder: Path) -> Iterator[Found]:
     for number, fault in enumerate(faults):
         here = folder / f"fault-{number}"
@@ -116,8 +139,15 @@ def attempt(base: Base, fault: Fault, here: Path) -> Found:
         with closing(open_store(here / "state")) as store:
             fault.inject(store)
             export(store, runs.b, lake=runs.lake)
+    elif fault.where == "spark":
+        from bench.faults.spark import run_backfill
+
+        shutil.copytree(base.b, runs.b)
+        shutil.rmtree(runs.a)
+        with fault.inject():
+            run_backfill(runs.lake, runs.a)
     else:
-        with fault.inject():  # type: ignore[attr-defined]
+        with fault.inject():
             stream(MemoryStore(), runs.b, runs.lake)
     return _judge(fault, runs)
 

@@ -5,7 +5,7 @@ from collections import defaultdict
 from fractions import Fraction
 from typing import Any
 
-from parity.faults import Runs
+from parity.fault_edits import Runs
 from shared.run import open_run
 
 Strength = tuple[int, Fraction]  # minus the channel's place, the ratio: the greater is the stronger
@@ -76,4 +76,4 @@ def _follows(run: _Plain, item: str) -> bool:
     good = [(strength, head) for strength, head in found if strength is not None]
     best = max((strength for strength, _ in good), default=None)
     says = next((head for strength, head in good if strength == best), item)
-    return says == run.heads[item]
+    return bool(says == run.heads[item])

@@ -1,7 +1,8 @@
 """A small log in which every rule of the semantics decides something: what faults are injected into.
 
-A few hundred items: copies and variants in full buckets, pairs on the threshold itself, ties in every time,
-late and skewed events, edits, deletes, deletes at the time of an upsert, repeats, unusable payloads, dead letters.
+A few hundred items: copies and variants in full buckets, pairs on the threshold itself, ties in every
+time, late and skewed events, edits, deletes, deletes at the time of an upsert, repeats, unusable payloads,
+dead letters.
 """
 
 import json
@@ -136,9 +137,9 @@ def records() -> pa.Table:
     for base in range(4):  # the first of their kind, when nothing comes after it
         log.event(f"f{base:02d}", None, log.now)
     columns = zip(*log.rows, strict=True)
-    partition, offset, append_time, value = columns
+    partition, offset, append_time, values = columns
     key = pa.nulls(len(partition), pa.binary())
-    arrays = (partition, offset, append_time, key, value)
+    arrays = (partition, offset, append_time, key, values)
     return pa.table(
         [pa.array(a, f.type) for a, f in zip(arrays, RECORD_SCHEMA, strict=True)], schema=RECORD_SCHEMA
     )

@@ -151,7 +151,7 @@ def _weaker(matches: list[Match]) -> list[Match]:
 
 def _become_head(store: Store) -> None:
     """A member is made the head of itself."""
-    key, value = _pick(store, "clusters", lambda k, v: key_id(state.unpack_matches(v)[0].other) != k[1:])
+    key, _ = _pick(store, "clusters", lambda k, v: key_id(state.unpack_matches(v)[0].other) != k[1:])
     (row,) = store.get_many("items", [key])
     own = state.unpack_item(row or b"").priority_key(key[1:])
     _put(store, "clusters", key, state.pack_matches([Match(own, state.NO_CHANNEL, 0, 0)]))
@@ -162,28 +162,58 @@ def _state(name: str, stage: str, kind: str, inject: Callable[[Store], None], **
 
 
 STATE_FAULTS: Sequence[Fault] = (
-    _state("an item is lost from the state", "event", "missing", _item(lambda item: None, status="payload_too_large")),
+    _state(
+        "an item is lost from the state",
+        "event",
+        "missing",
+        _item(lambda item: None, status="payload_too_large"),
+    ),
     _state("a tombstone is lost from the state", "event", "missing", _item(lambda item: None, op="delete")),
-    _state("a tombstone is an upsert again", "event", "wrong",
-           _item(lambda item: replace(item, op="upsert", status="payload_invalid"), op="delete")),
-    _state("an item's event time in the state", "event", "wrong",
-           _item(lambda item: replace(item, event_time=item.event_time + 1), status="ok")),
-    _state("an item's status in the state", "features", "wrong",
-           _item(lambda item: replace(item, status="payload_invalid"), status="payload_too_large")),
+    _state(
+        "a tombstone is an upsert again",
+        "event",
+        "wrong",
+        _item(lambda item: replace(item, op="upsert", status="payload_invalid"), op="delete"),
+    ),
+    _state(
+        "an item's event time in the state",
+        "event",
+        "wrong",
+        _item(lambda item: replace(item, event_time=item.event_time + 1), status="ok"),
+    ),
+    _state(
+        "an item's status in the state",
+        "features",
+        "wrong",
+        _item(lambda item: replace(item, status="payload_invalid"), status="payload_too_large"),
+    ),
     _state("a dead letter is forgotten", "event", "wrong", _dead),
     _state("a bit of a stored signature", "signature", "wrong", _piece(0, _flip)),
     _state("a bit of a stored record", "features", "wrong", _piece(1, _flip)),
-    _state("a stored record loses its last token", "features", "wrong", _piece(1, lambda record: record[:-8])),
-    _state("a posting is lost", "bucket", "wrong", _bucket(lambda bucket: bucket.remove(bucket.members(1, 2)[0]), 6)),
+    _state(
+        "a stored record loses its last token", "features", "wrong", _piece(1, lambda record: record[:-8])
+    ),
+    _state(
+        "a posting is lost",
+        "bucket",
+        "wrong",
+        _bucket(lambda bucket: bucket.remove(bucket.members(1, 2)[0]), 6),
+    ),
     _state("a posting of a deleted item is left", "bucket", "extra", _stale),
     _state("a posting of an older version is left", "bucket", "wrong", _older_version),
     _state("a posting in another bucket", "bucket", "wrong", _wrong_bucket),
-    _state("the trace of what was drawn", "candidate", "wrong", _trace(lambda count, trace: (count, trace ^ 1))),
-    _state("the number of what was drawn", "candidate", "wrong", _trace(lambda count, trace: (count - 1, trace))),
+    _state(
+        "the trace of what was drawn", "candidate", "wrong", _trace(lambda count, trace: (count, trace ^ 1))
+    ),
+    _state(
+        "the number of what was drawn", "candidate", "wrong", _trace(lambda count, trace: (count - 1, trace))
+    ),
     _state("an edge is lost from the state", "match", "missing", _matches("edges", lambda m: m[1:], True)),
     _state("an edge's numerator in the state", "match", "wrong", _matches("edges", _weaker, False)),
-    _state("a cluster row is lost from the state", "cluster", "missing", _matches("clusters", lambda m: [], True)),
+    _state(
+        "a cluster row is lost from the state", "cluster", "missing", _matches("clusters", lambda m: [], True)
+    ),
     _state("a member is a head in the state", "cluster", "wrong", _become_head),
     _state("a strength in the state", "cluster", "wrong", _matches("clusters", _weaker, True)),
     _state("the state says that it stands further", "refused", "different fences", _offsets),
-)  # fmt: skip
+)

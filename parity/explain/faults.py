@@ -68,7 +68,7 @@ def _buckets(g: Gathered, item: str) -> Iterator[str]:
         yield f"{text}: the one of {words.bucket(spec, lost)} is lost"
         return
     stray = sums.extra(expected, held, sums.entry_hashes(spec, g.members.keys() - expected.keys()))
-    yield f"{text}: one in {words.bucket(spec, stray)} too many" if stray else f"{text}, not the same"
+    yield f"{text}: one in {words.bucket(spec, stray)} too many" if stray else f"{text}: not the same ones"
 
 
 def _candidates(g: Gathered, item: str) -> Iterator[str]:
@@ -86,7 +86,7 @@ def _candidates(g: Gathered, item: str) -> Iterator[str]:
     buckets = [g.members[entry] for entry in g.entries.get(item, ())]
     near = {other for members in buckets for other in members.ids(0, len(members))}
     stray = sums.extra(expected, drew, sums.id_hashes(near - expected.keys()))
-    yield f"{text}: {words.name(stray)} too" if stray is not None else f"{text}, not the same"
+    yield f"{text}: {words.name(stray)} too" if stray is not None else f"{text}: not the same ones"
 
 
 def expected_edges(g: Gathered, item: str) -> dict[str, Strength]:

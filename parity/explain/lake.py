@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from parity.show import printable
 from shared import contract
 from shared.errors import CrossfadeError, SourceError
 from shared.events import parse
@@ -31,6 +32,10 @@ class FromLake:
     unknown: str = ""
     status: str = ""
     pieces: tuple[Piece, ...] = ()
+
+
+def _short(value: object) -> str:
+    return value.hex()[:16] if isinstance(value, bytes) else printable(value, 48)
 
 
 class LakeRecords:
@@ -67,9 +72,12 @@ class LakeRecords:
         if not events.num_rows:
             return FromLake(wrong=f"the lake's record at {where} is no event")
         (row,) = events.to_pylist()
-        found = (row["id"], row["op"], row["event_time"], row["digest"])
-        if found != (item, event.op, event.event_time, event.digest):
-            return FromLake(wrong=f"the lake's record at {where} is another event")
+        stored = {"id": item, "op": event.op, "event_time": event.event_time, "digest": event.digest}
+        other = [
+            f"{name.replace('_', ' ')} {_short(row[name])}" for name in stored if row[name] != stored[name]
+        ]
+        if other:
+            return FromLake(wrong=f"the lake's record at {where} has {' and '.join(other)}")
         return self._sketch(about, event, events, row["kind"], row["payload"])
 
     def _sketch(self, about: About, event: Event, events: pa.Table, kind: str, payload: bytes) -> FromLake:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from parity.explain.result import ChannelView, Explanation, ItemView, SideView
+from parity.explain import words
+from parity.explain.result import ChannelView, Explanation, ItemView, PairView, SideView
 from parity.show import number, printable
 from shared.stored import Event
 
@@ -76,7 +77,10 @@ def feature_lines(side: SideView, explanation: Explanation) -> Iterator[Line]:
             text = f"{own.content} (sha256 {own.record[:8]})" if own.record else "none"
             yield Line(item.id, own.channel, label(own.channel), text)
         if item.sketched:
-            said = {"yes": "gives these features", "no": "gives OTHER features or another status"}
+            said = {
+                "yes": "made again it gives the same",
+                "no": "made again it gives OTHER features or another status",
+            }
             text = said.get(item.sketched, f"not made again: {item.sketched}")
             yield Line(item.id, "the payload", "the payload", printable(text, PAYLOAD))
     if side.pair is None:
@@ -87,14 +91,21 @@ def feature_lines(side: SideView, explanation: Explanation) -> Iterator[Line]:
             if channel.match.rule == "hamming":
                 text = f"{measured.common} of {measured.denominator} bits are equal"
             yield Line(BOTH, measured.channel, label(measured.channel), text)
-    if (found := side.pair.shingles) is not None:
-        for name, windows in (
-            ("in common", found.common),
-            ("earlier alone", found.earlier_only),
-            ("later alone", found.later_only),
-        ):
-            if windows:
-                yield Line(BOTH, name, name, " | ".join(printable(window, 40) for window in windows))
+    yield from _shingles(side.pair)
+
+
+def _shingles(pair: PairView) -> Iterator[Line]:
+    found = pair.shingles
+    if found is None:
+        return
+    for key, name, windows in (
+        ("both", "in both", found.common),
+        ("earlier", f"in {words.name(pair.earlier)} alone", found.earlier_only),
+        ("later", f"in {words.name(pair.later)} alone", found.later_only),
+    ):
+        if windows:
+            shown = ", ".join(f"“{printable(window, 40)}”" for window in windows)
+            yield Line(BOTH, f"shingles {key}", "shingles" if key == "both" else "", f"{name}: {shown}")
 
 
 def signature_lines(side: SideView, explanation: Explanation) -> Iterator[Line]:

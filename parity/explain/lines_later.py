@@ -56,7 +56,7 @@ def _shared(pair: PairView) -> str:
     if not pair.buckets:
         return "none"
     draws = f"{words.name(pair.later)} draws {words.name(pair.earlier)} in {pair.drawn}"
-    return f"{len(pair.buckets)}: {draws}, leaves it out in {len(pair.buckets) - pair.drawn}"
+    return f"{len(pair.buckets)}: {draws} and leaves it out in {len(pair.buckets) - pair.drawn}"
 
 
 def _ranks(side: SideView) -> dict[Entry, SharedBucket]:
@@ -101,8 +101,8 @@ def candidate_lines(side: SideView, explanation: Explanation) -> Iterator[Line]:
 def _drawn(item: ItemView) -> str:
     drew, expected = item.draws.drew, item.draws.expected
     if drew == expected:
-        return f"{counted(drew[0], 'earlier item')}, what its buckets give" if drew[0] else "nobody"
-    return f"{counted(drew[0], 'earlier item')}, NOT the {number(expected[0])} that its buckets give"
+        return f"{number(drew[0])} of the items before it, what its buckets give" if drew[0] else "nobody"
+    return f"{number(drew[0])} of the items before it, NOT the {number(expected[0])} that its buckets give"
 
 
 def match_lines(side: SideView, explanation: Explanation) -> Iterator[Line]:
@@ -157,8 +157,9 @@ def cluster_lines(side: SideView, explanation: Explanation) -> Iterator[Line]:
             yield Line(item.id, f"head {head}", "possible head", f"{words.name(head)}: {text}")
         if len(own) > MOST:
             yield Line(item.id, "more", "", f"and {len(own) - MOST} more possible heads")
-        for text in decision.lacking[:FEW]:
-            yield Line(item.id, text, "cannot tell", printable(text, 200))
+        if decision.lacking:
+            more = f" (and {len(decision.lacking) - 1} more like it)" if len(decision.lacking) > 1 else ""
+            yield Line(item.id, "lacking", "cannot tell", f"{printable(decision.lacking[0], 200)}{more}")
         stored = words.place(spec, item.id, decision.stored)
         if decision.decided not in (None, decision.stored):
             stored += f", NOT what this gives: {words.place(spec, item.id, decision.decided)}"

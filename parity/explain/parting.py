@@ -6,9 +6,10 @@ from parity.explain import sums, words
 from parity.explain.gather import Gathered
 from parity.explain.result import STAGES, Parting
 from parity.explain.side import Side
-from parity.explain.sources import winner
+from parity.explain.sources import unread, winner
 from parity.explain.strangers import why_drawn_apart
 from parity.fields import FieldDifference, differing_fields
+from parity.show import counted, number
 from shared.stored import NOTHING, Event, Trace
 
 _TABLES = {"features": ("verification", "record"), "signature": ("signatures", "signature")}
@@ -32,8 +33,8 @@ def _differs(a: Gathered, b: Gathered, stage: str, item: str) -> str:
     if stage in _TABLES:
         return _features(a, b, stage, item)
     if stage == "bucket":
-        what = "entries in buckets"
-        return _trace(a, b, item, a.held.get(item, NOTHING), b.held.get(item, NOTHING), f"has {{}} {what}")
+        one, other = (g.held.get(item, NOTHING) for g in (a, b))
+        return _trace(a, b, item, one, other, "is in", "bucket")
     if stage == "candidate":
         return _candidates(a, b, item)
     if stage == "match":
@@ -47,7 +48,7 @@ def _event(a: Gathered, b: Gathered, item: str) -> str:
         if one is None and other is None:
             return ""
         has, lacks = (a, b) if one else (b, a)
-        return f"{name} is only in {has.name}{_unread(lacks, one or other)}"
+        return f"{name} is only in {has.name}{unread(lacks, one or other)}"
     if one.counted == other.counted:
         return ""
     fields = [
@@ -61,30 +62,19 @@ def _event(a: Gathered, b: Gathered, item: str) -> str:
     if won is None:
         return text
     right, wrong = (a, b) if won == one else (b, a)
-    return f"{text}; of the two events {right.name}'s is the winner{_unread(wrong, won)}"
+    return f"{text}; of the two events {right.name}'s is the winner{unread(wrong, won)}"
 
 
 def _fields(one: Event, other: Event) -> Iterator[tuple[str, object, object]]:
-    for field in ("op", "event_time", "version_time", "effective_time", "status"):
+    names = ["op", "event_time", "version_time", "effective_time", "status"]
+    if all(event.event_time == event.version_time == event.effective_time for event in (one, other)):
+        names = ["op", "event_time", "status"]
+    for field in names:
         x, y = getattr(one, field), getattr(other, field)
         if x != y:
             yield field, x, y
     if one.digest != other.digest:
         yield "content digest", one.digest.hex()[:12], other.digest.hex()[:12]
-
-
-def _unread(g: Gathered, event: Event | None) -> str:
-    """Whether a side stands before an event."""
-    fence = g.about.fence
-    if event is None or fence is None:
-        return ""
-    position = fence.positions().get(event.partition, 0)
-    if event.offset < position:
-        return f"; {g.name} has read past its record (partition {event.partition}, offset {event.offset})"
-    return (
-        f"; {g.name} has not read its record yet (partition {event.partition}, offset {event.offset}: "
-        f"{g.name} stands at {position})"
-    )
 
 
 def _features(a: Gathered, b: Gathered, stage: str, item: str) -> str:
@@ -109,18 +99,19 @@ def _field(a: Gathered, b: Gathered, field: FieldDifference) -> str:
     return f"{said}{f' ({field.note})' if field.note else ''}"
 
 
-def _trace(a: Gathered, b: Gathered, item: str, one: Trace, other: Trace, what: str) -> str:
+def _trace(a: Gathered, b: Gathered, item: str, one: Trace, other: Trace, does: str, noun: str) -> str:
+    """Such as "x draws 3 items in A and 4 in B"."""
     if one == other:
         return ""
-    name = words.name(item)
+    count = counted(one[0], noun)
     if one[0] != other[0]:
-        return f"{name} {what.format(one[0])} in {a.name} and {other[0]} in {b.name}"
-    return f"{name} {what.format(one[0])} in both, not the same"
+        return f"{words.name(item)} {does} {count} in {a.name} and {number(other[0])} in {b.name}"
+    return f"{words.name(item)} {does} {count} in both, not the same"
 
 
 def _candidates(a: Gathered, b: Gathered, item: str) -> str:
     one, other = (g.drew.get(item, NOTHING) for g in (a, b))
-    text = _trace(a, b, item, one, other, "draws {} items")
+    text = _trace(a, b, item, one, other, "draws", "item")
     if not text:
         return ""
     for here, there in ((a, b), (b, a)):
@@ -143,13 +134,13 @@ def _odd(a: Gathered, b: Gathered, item: str) -> str:
 
 
 def _pair(a: Gathered, b: Gathered, item: str, only: list[str]) -> str:
-    """What became of the pair, where it is another one that is drawn on one side alone."""
-    others = [name for name in a.ids if name != item]
-    if not others or others[0] in only:
+    """What became of the pair, where it is another item that is drawn on one side alone."""
+    if len(a.ids) < 2 or only[0] in a.ids:
         return ""
-    drawn = [g.name for g in (a, b) if others[0] in g.draws[item]]
+    one, other = a.ids
+    drawn = [g.name for g in (a, b) if one in g.draws[other] or other in g.draws[one]]
     where = "on both sides" if len(drawn) == 2 else f"in {drawn[0]} alone" if drawn else "on neither side"
-    return f" ({words.name(others[0])} is drawn {where})"
+    return f" (the two are a drawn pair {where})"
 
 
 def _edges(a: Gathered, b: Gathered, item: str) -> str:
@@ -158,9 +149,14 @@ def _edges(a: Gathered, b: Gathered, item: str) -> str:
     if not wrong:
         return ""
     first = min(wrong, key=lambda name: (name not in a.ids, name))
-    said = [f"{g.name} has {words.edge(g.about.spec, own.get(first))}" for g, own in ((a, one), (b, other))]
     more = f" (and {len(wrong) - 1} more of its edges differ)" if len(wrong) > 1 else ""
-    return f"of {words.name(item)} with {words.name(first)} {' and '.join(said)}{more}"
+    pair = f"{words.name(item)} with {words.name(first)}"
+    if first in one and first in other:
+        said = (words.strength(a.about.spec, own[first]) for own in (one, other))
+        return f"the edge of {pair} is {next(said)} in {a.name} and {next(said)} in {b.name}{more}"
+    has, lacks, edge = (a, b, one[first]) if first in one else (b, a, other[first])
+    found = words.strength(a.about.spec, edge)
+    return f"{has.name} has an edge of {pair} ({found}) and {lacks.name} has none{more}"
 
 
 def _cluster(a: Gathered, b: Gathered, item: str) -> str:

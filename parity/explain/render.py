@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from parity.explain.explain import NAMES
 from parity.explain.lines import BOTH, Line
 from parity.explain.lines_later import LINES
 from parity.explain.result import STAGES, Explanation, SideView
@@ -33,7 +34,7 @@ def show(explanation: Explanation, out: Console) -> None:
 
 
 def _looked_at(explanation: Explanation) -> Iterator[tuple[str, str]]:
-    yield "item" if len(explanation.ids) == 1 else "items", "\n".join(map(printable, explanation.ids))
+    yield from zip(("item", "and"), explanation.ids, strict=False)
     for side in explanation.sides:
         yield side.name, f"{side.path}  ({_what(side)})"
     places = [side.stands_at for side in explanation.sides]
@@ -71,10 +72,14 @@ def _section(explanation: Explanation, stage: str) -> Iterator[Text | Table]:
         yield _row(line, texts)
 
 
-def _row(line: Line, texts: Sequence[str]) -> Table:
-    """A value of both sides over the whole width; values that differ in a column each."""
+def _row(line: Line, texts: Sequence[str | None]) -> Table:
+    """A value of both sides, or of one side alone, over the whole width; two that differ in a column each."""
     same = len(set(texts)) == 1
-    cells = [texts[0]] if same else [f"{name} {text}" for name, text in zip("AB", texts, strict=True)]
+    cells = [f"{name}  {text}" for name, text in zip(NAMES, texts, strict=False) if text is not None]
+    if same:
+        cells = [str(texts[0])]
+    elif len(cells) == 1:
+        cells = [f"in {cells[0]}"]
     table = Table.grid(padding=(0, _GAP, 0, 0))
     table.add_column(width=1)
     table.add_column(width=_LABEL)
@@ -86,15 +91,15 @@ def _row(line: Line, texts: Sequence[str]) -> Table:
     return table
 
 
-def _beside(sides: Sequence[Sequence[Line]]) -> Iterator[tuple[Line, list[str]]]:
-    """The lines of all sides in order, those with one group and key together; "-" where a side has none."""
+def _beside(sides: Sequence[Sequence[Line]]) -> Iterator[tuple[Line, list[str | None]]]:
+    """The lines of all sides in order, those with one group and key together; None where a side has none."""
     first: dict[tuple[str, str], Line] = {}
-    texts: dict[tuple[str, str], list[str]] = {}
+    texts: dict[tuple[str, str], list[str | None]] = {}
     for number, lines in enumerate(sides):
         for line in lines:
             place = (line.group, line.key)
             first.setdefault(place, line)
-            texts.setdefault(place, ["-"] * len(sides))[number] = line.text
+            texts.setdefault(place, [None] * len(sides))[number] = line.text
     groups = dict.fromkeys(group for group, _ in first)
     for place in sorted(first, key=lambda place: list(groups).index(place[0])):
         yield first[place], texts[place]

@@ -48,6 +48,20 @@ def winner(times: Times, item: str, *events: Event) -> Event | None:
     return next(event for event in events if (event.partition, event.offset, event.digest) == place)
 
 
+def unread(g: Gathered, event: Event | None) -> str:
+    """Whether a side has read an event that it has not got, as the end of a sentence."""
+    fence = g.about.fence
+    if event is None or fence is None:
+        return ""
+    position = fence.positions().get(event.partition, 0)
+    if event.offset < position:
+        return f"; {g.name} has read past its record (partition {event.partition}, offset {event.offset})"
+    return (
+        f"; {g.name} has not read its record yet (partition {event.partition}, offset {event.offset}: "
+        f"{g.name} stands at {position})"
+    )
+
+
 def feature_faults(g: Gathered, item: str) -> Iterator[tuple[str, str]]:
     """(stage, text): features that are damaged, not of the status, or not what the payload gives."""
     name, spec, stored = words.name(item), g.about.spec, g.pieces.get(item)

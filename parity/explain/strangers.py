@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from parity.explain import words
 from parity.explain.gather import Draw, Gathered
 from parity.explain.side import Side
+from parity.explain.sources import unread
 from shared.stored import Entry, bucket_entries
 
 _NAMED = 3
@@ -36,17 +37,18 @@ def _why(
         return
     before = members.ids(0, rank)
     if other not in before:
-        yield f"in {there.name} it is not there: {why_absent(there, side_there, other, draw.entry)}"
+        why = why_absent(there, side_there, other, draw.entry, side_here)
+        yield f"in {there.name} it is not there: {why}"
         return
     known = set(here.members[draw.entry].ids(0, draw.rank))
     strangers = [name for name in before if name not in known]
     yield (
-        f"in {there.name} it is left out there: its rank is {before.index(other)} and {words.name(item)} has "
-        f"{rank}; {len(strangers)} of the members before are not in {here.name}'s bucket"
+        f"in {there.name} it is left out there: its rank is {before.index(other)}, {words.name(item)} has "
+        f"{rank}, and {len(strangers)} of the members before are not in {here.name}'s bucket"
     )
     for name in strangers[:_NAMED]:
-        why = why_absent(here, side_here, name, draw.entry)
-        yield f"{words.name(name)} is in {there.name}'s bucket and not in {here.name}'s: {why}"
+        why = why_absent(here, side_here, name, draw.entry, side_there)
+        yield f"in {there.name}'s bucket and not in {here.name}'s is {words.name(name)}: {why}"
 
 
 def drawn(g: Gathered, draw: Draw) -> str:
@@ -57,11 +59,11 @@ def drawn(g: Gathered, draw: Draw) -> str:
     return f"{draw.rank - draw.other_rank} before it, one of the nearest {draws.near}"
 
 
-def why_absent(g: Gathered, side: Side, item: str, entry: Entry) -> str:
-    """Why an item is not in a bucket of a side, or not at its place in it."""
+def why_absent(g: Gathered, side: Side, item: str, entry: Entry, other_side: Side) -> str:
+    """Why an item is not in a bucket of a side, or not at its place in it; the other side has it there."""
     event = side.events([item]).get(item)
     if event is None:
-        return f"{g.name} has no item of that id"
+        return f"{g.name} has no item of that id{unread(g, other_side.events([item]).get(item))}"
     if not event.indexed:
         return f"its status in {g.name} is {event.status}"
     pieces = side.pieces([item]).get(item)

@@ -36,5 +36,5 @@ def follows(side: SideView) -> str:
         return f"{side.name}'s own rows follow from each other at every stage."
     first = side.faults[0]
     later = [stage for stage in STAGES if any(f.stage == stage for f in side.faults) and stage != first.stage]
-    more = f" So it is at {', '.join(later)}." if later else ""
+    more = f" Nor do they at {', '.join(later)}." if later else ""
     return f"{side.name}'s own rows do not follow from each other at {first.stage}: {first.text}.{more}"

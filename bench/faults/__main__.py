@@ -1,0 +1,107 @@
+"""`python -m bench.faults [--write PAGE] [--aa RUNS]`: inject every fault, print what `diff` says of it."""
+
+import argparse
+import random
+import shutil
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench.faults import harness, spark
+from bench.faults.code import CODE_FAULTS
+from bench.faults.harness import Found
+from bench.faults.state import STATE_FAULTS
+from bench.report import Table, machine, rewrite
+from parity.diff import Options, diff
+from parity.faults import REFUSED, RUN_FAULTS
+from shared.run import open_run
+from stream.stores.memory import MemoryStore
+
+COLUMNS = ("fault", "in", "caught by", "first stage", "class", "roots", "explains", "off", "")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.faults", description=__doc__)
+    parser.add_argument(
+        "--write", type=Path, metavar="PAGE", help="bring the table of a Markdown page up to date"
+    )
+    parser.add_argument("--aa", type=int, default=100, metavar="RUNS", help="A/A runs [100]")
+    chosen = parser.parse_args()
+    faults = [*RUN_FAULTS, *STATE_FAULTS, *CODE_FAULTS, *spark.SPARK_FAULTS]
+    started = time.monotonic()
+    found = []
+    with TemporaryDirectory() as folder:
+        base = harness.make_base(Path(folder) / "base", spark.run_backfill)
+        for one in harness.try_all(base, faults, Path(folder)):
+            found.append(one)
+            print(_line(one), flush=True)
+        alarms = _alarms(base, chosen.aa, Path(folder))
+    table = _table(found, chosen.aa, alarms, time.monotonic() - started)
+    print("\n" + "\n".join(table.notes))
+    if chosen.write:
+        where = machine()
+        run = f"\nRun {where['date']} on {where['processor']}.\n"
+        rewrite(chosen.write, "faults", _markdown(table) + run)
+    return 0 if all(one.right for one in found) and not alarms else 1
+
+
+def _alarms(base: harness.Base, runs: int, folder: Path) -> int:
+    """How many of so many runs are no parity: the log in other orders and batches, records repeated."""
+    alarms = 0
+    for seed in range(runs):
+        output = folder / "aa"
+        harness.stream_shuffled(MemoryStore(), output, base.lake, random.Random(seed))
+        result = diff(open_run(base.a), open_run(output), Options(verify=seed % 10 == 0))
+        alarms += not result.parity
+        shutil.rmtree(output)
+        print(f"\rA/A {seed + 1} of {runs}: {alarms} alarms", end="", flush=True)
+    print()
+    return alarms
+
+
+def _cells(one: Found) -> tuple[str, ...]:
+    off = {True: "passes", False: "SEEN", None: ""}[one.off]
+    return (
+        one.fault.name,
+        one.fault.where,
+        one.caught_by or "NOTHING",
+        one.stage,
+        f"“{one.fault.kind}”" if one.stage == REFUSED else one.kind,
+        str(one.roots),
+        str(one.explains) if one.explains else "",
+        off,
+        "" if one.right else f"WRONG: want {one.fault.mode}, {one.fault.stage}, {one.expected_roots}",
+    )
+
+
+def _line(one: Found) -> str:
+    widths = (46, 5, 7, 10, 14, 4, 5, 6, 0)
+    cells = [f"{cell[: width or None]:{width}}" for cell, width in zip(_cells(one), widths, strict=True)]
+    return " ".join(cells)
+
+
+def _table(found: list[Found], runs: int, alarms: int, seconds: float) -> Table:
+    counts = harness.summary(found)
+    inside = [one for one in found if one.fault.where != "run"]
+    off = [one for one in inside if one.off is not None]
+    notes = [
+        f"{counts['faults']} faults, {len(inside)} of them in code or in a live state: "
+        f"{counts['detected']} detected, {counts['stage right']} with the right first stage, "
+        f"{counts['roots counted once']} with every root counted once; {counts['all right']} right in all.",
+        f"With the detector off (the tables of the stage named and of those after it taken from A) "
+        f"{sum(bool(one.off) for one in off)} of {len(off)} pass as parity.",
+        f"{alarms} alarms in {runs} A/A runs: partitions interleaved otherwise, other batches, repeats.",
+        f"{seconds:.0f} s in all.",
+    ]
+    return Table("Faults", COLUMNS[:8], [_cells(one)[:8] for one in found], notes)
+
+
+def _markdown(table: Table) -> str:
+    rows = [table.columns, ["---"] * len(table.columns), *table.rows]
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([*(f"- {note}" for note in table.notes), "", *lines, ""])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

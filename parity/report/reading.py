@@ -1,0 +1,36 @@
+"""Rows of a run for the page, in bounded memory: a batch, and what was asked for."""
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from parity.files import AGAIN
+from shared.errors import SourceError
+from shared.run import Run
+
+Row = dict[str, Any]
+
+
+@contextmanager
+def reading(run: Run, stage: str) -> Iterator[None]:
+    """SourceError where what is done within cannot read the run's rows: a diff reads only those that differ."""
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        raise SourceError(f"{run.path}: the rows of {stage} cannot be read ({error}); {AGAIN}") from error
+
+
+def batches(run: Run, stage: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    with reading(run, stage):
+        yield from run.batches(stage, columns)
+
+
+def rows_of(run: Run, stage: str, column: str, values: Collection[str], columns: list[str]) -> Iterator[Row]:
+    """The rows that have one of these values in `column`."""
+    wanted = pa.array(sorted(values), pa.string())
+    if len(wanted):
+        for batch in batches(run, stage, columns):
+            yield from batch.filter(pc.is_in(batch.column(column), wanted)).to_pylist()

@@ -1,0 +1,98 @@
+"""Runs at two fences of one log: what only one of them saw is late, and explains all that follows."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from parity.align import AlignmentError
+from parity.diff import Options, diff
+from parity.result import Result
+from shared.fence import Fence
+from shared.run import Run, open_run
+from tests import runs
+from tests.histories import History, histories, random_history
+from tests.runs import sample
+from tests.test_diff_histories import rows_of
+
+ALLOWED = Options(allow_late=True)
+
+
+def run_at(history: History, cut: int, path: Path) -> Run:
+    """The run of the records appended before `cut`, at the fence where that is."""
+    records = history.records[:cut]
+    ends = {partition: 0 for partition, *_ in history.records}
+    for partition, offset, *_ in records:
+        ends[partition] = max(ends[partition], offset + 1)
+    fence = Fence.at("cluster-1", "topic-1", ends)
+    part = History(history.spec, records)
+    return open_run(runs.write(path, *rows_of(part), source={"fence": fence.to_json()}))
+
+
+def compare(history: History, cut_a: int, cut_b: int) -> Result:
+    with tempfile.TemporaryDirectory() as folder:
+        a, b = (run_at(history, cut, Path(folder) / name) for cut, name in ((cut_a, "a"), (cut_b, "b")))
+        return diff(a, b, ALLOWED)
+
+
+def check(result: Result) -> None:
+    assert {count.cause for count in result.causes if count.total} <= {"event"}
+    assert sum(count.total for count in result.causes) == sum(count.late for count in result.causes)
+    assert result.passed
+
+
+@settings(max_examples=40)
+@given(histories(), st.data())
+def test_what_one_run_has_not_seen_is_late_and_nothing_else(history: History, data: st.DataObject) -> None:
+    cuts = st.integers(0, len(history.records))
+    check(compare(history, data.draw(cuts), data.draw(cuts)))
+
+
+@pytest.mark.parametrize("seed", [7, 53, 118])  # 118: with a retention, whose horizon moves
+def test_seeded_histories(seed: int) -> None:
+    history = random_history(seed)
+    half = len(history.records) // 2
+    results = [compare(history, half, len(history.records)), compare(history, len(history.records), half)]
+    for result in results:
+        check(result)
+        assert result.causes[0].late > 2 and result.causes[0].explains > 2
+        assert "fences" in result.aligned_by
+
+
+def late_run(path: Path, **change: int) -> Run:
+    rows = sample()
+    rows["items"][3] |= change
+    return open_run(
+        runs.write(path, rows, source={"fence": Fence.at("cluster-1", "topic-1", {0: 41, 1: 50}).to_json()})
+    )
+
+
+def test_a_fault_before_both_fences_is_no_late_event(tmp_path: Path) -> None:
+    a = open_run(runs.write(tmp_path / "a", sample()))
+    before = diff(a, late_run(tmp_path / "b", event_time=99, offset=39), ALLOWED)
+    assert (before.causes[0].wrong, before.causes[0].late) == (1, 0) and not before.passed
+    past = diff(a, late_run(tmp_path / "c", event_time=99, offset=40), ALLOWED)
+    assert (past.causes[0].wrong, past.causes[0].late) == (0, 1) and past.passed
+
+
+def test_late_may_be_gated(tmp_path: Path) -> None:
+    a = open_run(runs.write(tmp_path / "a", sample()))
+    b = late_run(tmp_path / "b", event_time=99, offset=40)
+    assert not diff(a, b, Options(allow_late=True, gates={"late": 0})).passed
+
+
+def test_without_the_option_unequal_fences_are_refused(tmp_path: Path) -> None:
+    a = open_run(runs.write(tmp_path / "a", sample()))
+    with pytest.raises(AlignmentError, match="compare them with --allow-late"):
+        diff(a, late_run(tmp_path / "b"))
+
+
+def test_other_logs_and_files_are_refused(tmp_path: Path) -> None:
+    a = open_run(runs.write(tmp_path / "a", sample()))
+    other = {"fence": Fence.at("cluster-1", "topic-2", {0: 40}).to_json()}
+    with pytest.raises(AlignmentError, match="are of different logs"):
+        diff(a, open_run(runs.write(tmp_path / "b", sample(), source=other)), ALLOWED)
+    with pytest.raises(AlignmentError, match="c was made from files without offsets"):
+        diff(a, open_run(runs.write(tmp_path / "c", sample(), source={"event_set": "1:ab"})), ALLOWED)

@@ -64,9 +64,8 @@ def test_seeded_histories(seed: int) -> None:
 def late_run(path: Path, **change: int) -> Run:
     rows = sample()
     rows["items"][3] |= change
-    return open_run(
-        runs.write(path, rows, source={"fence": Fence.at("cluster-1", "topic-1", {0: 41, 1: 50}).to_json()})
-    )
+    fence = Fence.at("cluster-1", "topic-1", {0: 41, 1: 50})
+    return open_run(runs.write(path, rows, source={"fence": fence.to_json()}))
 
 
 def test_a_fault_before_both_fences_is_no_late_event(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def decision(g: Gathered, item: str) -> Decision:
             head,
             tuple(through[head]),
             strength,
-            checked=head in edges,
+            checked=head not in edges,
             chosen=row == chosen,
             ties=row != chosen and strength is not None and best is not None and _equal(g, strength, best),
         )

@@ -12,6 +12,7 @@ from parity.gates import parse_gates
 from parity.known import read_rules
 from parity.render import show
 from parity.show import console
+from parity.spread import Spread, one_by_one
 from shared.durable import write_bytes
 from shared.run import Run, open_run
 
@@ -48,6 +49,14 @@ from shared.run import Run, open_run
 @click.option(
     "--allow-late", is_flag=True, help="Compare runs at two fences of one log; what only one saw is `late`."
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "spark"]),
+    default="local",
+    show_default=True,
+    help="Where rows are read: spark spreads them over a cluster whose workers see the runs' paths.",
+)
+@click.option("--master", help="Spark master URL, with --engine spark  [all cores of this machine].")
 def command(
     run_a: str,
     run_b: str,
@@ -58,6 +67,8 @@ def command(
     known_file: Path | None,
     gates: tuple[str, ...],
     allow_late: bool,
+    engine: str,
+    master: str | None,
 ) -> int:
     """Compare two runs of any engines over the same records.
 
@@ -75,6 +86,7 @@ def command(
         why_no_lake=why,
         rules=read_rules(known_file) if known_file else (),
         gates=parse_gates(gates),
+        spread=_spark(master) if engine == "spark" else one_by_one,
     )
     result = diff(*runs, options)
     if json_file == "-":
@@ -84,6 +96,13 @@ def command(
         if json_file:
             write_bytes(Path(json_file), to_json(result))
     return 0 if result.passed else 1
+
+
+def _spark(master: str | None) -> Spread:
+    from batch.session import start
+    from batch.spread import spread_over
+
+    return spread_over(start(master))
 
 
 def _named_lake(runs: Sequence[Run], no_lake: bool) -> tuple[Path | None, str]:

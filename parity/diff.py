@@ -18,6 +18,7 @@ from parity.late import Late, late_between
 from parity.regrouping import ClusterComparison, compare_clusters
 from parity.result import CAUSES, CLASSES, CauseCount, Difference, KnownUse, Result, Side, StageCount
 from parity.rows import Change, changes, differing_shards
+from parity.spread import Spread, one_by_one
 from shared.run import STAGES, Run
 
 LISTED = 1000  # differences kept with their fields; all are counted
@@ -28,7 +29,8 @@ class Options:
     """verify: read every byte and row. allow_late: two fences of one log. lake: hold both runs against it.
 
     why_no_lake: what to say where a lake was named and none can be had. rules: the known differences.
-    gates: limits by class, before those of the spec of A. today: on which rules expire.
+    gates: limits by class, before those of the spec of A. spread: does the parts of what reads rows.
+    today: on which rules expire. spread: how rows are read.
     """
 
     verify: bool = False
@@ -38,6 +40,7 @@ class Options:
     rules: Sequence[Rule] = ()
     gates: Mapping[str, int | str] = field(default_factory=dict)
     listed: int = LISTED
+    spread: Spread = one_by_one
     today: date = field(default_factory=lambda: datetime.now(UTC).date())
 
 
@@ -53,18 +56,18 @@ def diff(a: Run, b: Run, options: Options | None = None) -> Result:
     for run in (a, b):
         check_files(run)
         if options.verify:
-            verify_contents(run)
+            verify_contents(run, options.spread)
     coverage = cover((a, b), options.lake) if options.lake else ()
-    found = {name: changes(a, b, stage, late) for name, stage in STAGES.items()}
+    found = {name: changes(a, b, stage, late, options.spread) for name, stage in STAGES.items()}
     components = a.manifest["contract"]["clusters"]["rule"] == "components"
     differences, uses = _known(a, b, charge(found, Evidence(a, b), components), options)
-    dead = _dead_letters(a, b)
+    dead = dead_letters(a, b)
     causes = tuple(_count(cause, differences, dead, late) for cause in CAUSES)
     uncovered = sum(c.missing + c.extra + c.wrong + len(c.dead_letters) for c in coverage)
     gates = {**a.manifest["spec"].get("gates", {}), **options.gates}
     return Result(
-        a=_side(a),
-        b=_side(b),
+        a=side_of(a),
+        b=side_of(b),
         contract_id=a.contract_id,
         aligned_by=aligned_by,
         verified=options.verify,
@@ -95,7 +98,8 @@ def _clusters(a: Run, b: Run, found: Mapping[str, Sequence[Change]]) -> ClusterC
     return compare_clusters(a, b, changed, found["edges"]) if changed else None
 
 
-def _side(run: Run) -> Side:
+def side_of(run: Run) -> Side:
+    """What is said of a run wherever one is shown."""
     versions = {str(name): str(version) for name, version in run.manifest["versions"].items()}
     place = run.fence.describe() if run.fence else f"event set {run.event_set}"
     return Side(str(run.path), run.manifest["engine"], tuple(sorted(versions.items())), place)
@@ -117,7 +121,7 @@ def _count(
     return CauseCount(cause, **kinds, explains=sum(difference.explains for difference in mine))
 
 
-def _dead_letters(a: Run, b: Run) -> tuple[FieldDifference, ...]:
+def dead_letters(a: Run, b: Run) -> tuple[FieldDifference, ...]:
     """The reasons whose counts of dead letters differ."""
     left, right = (run.manifest["counts"].get("dead_letters", {}) for run in (a, b))
     return tuple(

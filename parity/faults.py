@@ -114,7 +114,7 @@ RUN_FAULTS: Sequence[Fault] = (
         edit.change_field("signatures", "signature", edit.flip(5)),
     ),
     _run(
-        "two permutations swapped",
+        "two values of a signature swapped",
         "signature",
         "wrong",
         edit.change_field("signatures", "signature", edit.swap_values),

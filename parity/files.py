@@ -3,12 +3,14 @@
 import hashlib
 import re
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from parity.spread import Spread, one_by_one
 from shared import digests
 from shared.errors import SourceError
 from shared.run import STAGES, Run, Stage
@@ -32,19 +34,28 @@ def check_files(run: Run) -> None:
             )
 
 
-def verify_contents(run: Run) -> None:
+def verify_contents(run: Run, spread: Spread = one_by_one) -> None:
     """Read everything: file checksums, and the digests of the rows. Raises SourceError."""
-    for name, stage in STAGES.items():
-        for file in run.manifest["stages"][name]["files"]:
-            with (run.path / file["path"]).open("rb") as stream:
-                if hashlib.file_digest(stream, "sha256").hexdigest() != file["sha256"]:
-                    raise SourceError(
-                        f"{run.path / file['path']} does not have the manifest's checksum; {AGAIN}"
-                    )
-        total = digests.empty()
-        for batch in run.batches(name):
-            total += _digest(run, stage, pa.table(batch))
-        _require(run, name, run.digests(name), total.to_json())
+    files = [(name, file) for name in STAGES for file in run.manifest["stages"][name]["files"]]
+    found = spread(partial(_verify_file, run), files)
+    for name in STAGES:
+        own = [digest for (stage, _), digest in zip(files, found, strict=True) if stage == name]
+        _require(run, name, run.digests(name), sum(own, start=digests.empty()).to_json())
+
+
+def _verify_file(run: Run, named: tuple[str, dict[str, Any]]) -> digests.Digest:
+    """The digest of a file's rows; its bytes must have the manifest's checksum."""
+    name, entry = named
+    path = run.path / entry["path"]
+    with path.open("rb") as stream:
+        if hashlib.file_digest(stream, "sha256").hexdigest() != entry["sha256"]:
+            raise SourceError(f"{path} does not have the manifest's checksum; {AGAIN}")
+    total = digests.empty()
+    with pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            for batch in file.iter_batches(row_groups=[group]):
+                total += _digest(run, STAGES[name], pa.table(batch))
+    return total
 
 
 def read_checked(run: Run, stage: Stage, shards: Iterable[int]) -> pa.Table:

@@ -41,7 +41,12 @@ def judge(
 def _limit(kind: str, limits: Mapping[str, int | str], items: int) -> int | None:
     if kind not in limits:
         return None if kind in _UNLIMITED else 0
-    text = str(limits[kind])
+    return limit_of(kind, limits[kind], items)
+
+
+def limit_of(kind: str, limit: int | str, of: int) -> int:
+    """How many a limit allows: a number, or a share of `of` such as "0.01%". Raises CrossfadeError."""
+    text = str(limit)
     number, percent, rest = text.partition("%")
     try:
         value = Fraction(number)
@@ -51,4 +56,4 @@ def _limit(kind: str, limits: Mapping[str, int | str], items: int) -> int | None
         raise CrossfadeError(
             f"gate {kind}={text} is neither a number of differences nor a share such as 0.01%"
         )
-    return int(value * items / 100) if percent else int(value)
+    return int(value * of / 100) if percent else int(value)

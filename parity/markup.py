@@ -27,7 +27,7 @@ def name(value: object, width: int = 0) -> Html:
 
 
 def document(title: str, parts: Iterable[str], style: str = "") -> str:
-    """A whole page. parts: markup, of which empty ones are left out. style: rules beside those of all pages."""
+    """A page of these parts, the empty ones left out. style: rules beside those of all pages."""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
@@ -54,14 +54,14 @@ def figures(values: Mapping[str, int | str]) -> Html:
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], kind: str = "") -> Html:
     """Cells are numbers, text, or Html. Columns that hold a number in the first row stand to the right."""
     body = [list(row) for row in rows]
-    right = [bool(body) and type(cell) is int for cell in (body[0] if body else columns)]
-    sides = ["" if flag else ' class="text"' for flag in right]
-    head = "".join(f'<th scope="col"{s}>{text(column)}</th>' for column, s in zip(columns, sides, strict=True))
+    first = body[0] if body else columns
+    sides = ["" if type(cell) is int else ' class="text"' for cell in first]
+    named_sides = zip(columns, sides, strict=True)
+    head = "".join(f'<th scope="col"{side}>{text(column)}</th>' for column, side in named_sides)
     lines = "".join(f"<tr>{_cells(row, sides)}</tr>\n" for row in body)
     named = f' class="{kind}"' if kind else ""
-    return Html(
-        f'<div class="wide"><table{named}><thead><tr>{head}</tr></thead>\n<tbody>\n{lines}</tbody></table></div>'
-    )
+    whole = f"<thead><tr>{head}</tr></thead>\n<tbody>\n{lines}</tbody>"
+    return Html(f'<div class="wide"><table{named}>{whole}</table></div>')
 
 
 def _cells(row: Sequence[object], sides: Sequence[str]) -> str:

@@ -47,8 +47,9 @@ def write_cluster_page(
 def _top(run: Run, clusters: int, several: int, largest: int) -> str:
     place = run.fence.describe() if run.fence else f"event set {run.event_set}"
     versions = ", ".join(f"{name} {version}" for name, version in sorted(run.manifest["versions"].items()))
+    spec = text(run.manifest["spec"].get("name"))
     about = {
-        "Contract": Html(f"<code>{text(run.contract_id)}</code> (spec {text(run.manifest['spec'].get('name'))})"),
+        "Contract": Html(f"<code>{text(run.contract_id)}</code> (spec {spec})"),
         "Stands at": text(place),
         "Engine": text(f"{run.manifest['engine']}{f' ({versions})' if versions else ''}"),
         "Run": Html(f"<code>{text(run.path)}</code>"),

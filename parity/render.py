@@ -8,7 +8,7 @@ from rich.text import Text
 from parity.coverage import Coverage
 from parity.fields import FieldDifference
 from parity.regrouping import ClusterComparison, Regrouping
-from parity.result import Difference, Result, Side
+from parity.result import Difference, Gate, Result, Side
 from parity.show import counted, facts, number, printable, table
 from shared.fence import Fence
 
@@ -27,7 +27,7 @@ def show(result: Result, out: Console) -> None:
     if result.total:
         _show_differences(result, out)
     if result.clusters:
-        _show_clusters(result.clusters, out)
+        show_clusters(result.clusters, out)
     for coverage in result.coverage:
         if not coverage.whole:
             _show_uncovered(coverage, out)
@@ -36,14 +36,14 @@ def show(result: Result, out: Console) -> None:
         out.print(table("Known differences", ["rule", "owner", "found", "cap", "expires", "state"], known))
         out.print()
     if not result.parity:
-        _show_gates(result, out)
+        show_gates(result.gates, out)
     out.print(_verdict(result))
 
 
 def _compared(result: Result) -> Iterator[tuple[str, str]]:
     fence = result.aligned_by.get("fence")
-    yield "A", _side(result.a)
-    yield "B", _side(result.b)
+    yield "A", side_line(result.a)
+    yield "B", side_line(result.b)
     yield "contract", result.contract_id
     if fence:
         yield "fence", Fence.from_json(fence).describe()
@@ -66,7 +66,8 @@ def _lake(result: Result) -> str:
     return f"{first.lake}: {counted(first.records, 'record')}, {counted(first.ids, 'id')}; {says}"
 
 
-def _side(side: Side) -> str:
+def side_line(side: Side) -> str:
+    """A run in one line."""
     versions = ", ".join(f"{name} {version}" for name, version in side.versions)
     return f"{side.path}  ({side.engine}{': ' if versions else ''}{versions})"
 
@@ -82,24 +83,26 @@ def _show_differences(result: Result, out: Console) -> None:
     out.print(table("Differences by the first stage that diverged", columns, rows))
     out.print()
     if result.dead_letters:
-        _show_reasons("Dead letters by reason", ("A", "B"), result.dead_letters, out)
+        show_reasons("Dead letters by reason", ("A", "B"), result.dead_letters, out)
     if result.differences:
         shown = result.differences[:SHOWN]
         of = number(result.total - len(result.dead_letters))
         out.print(Text(f"First {len(shown)} of {of} ids and edges that differ (field: A | B)", "bold"))
         for difference in shown:
-            _show_difference(difference, out)
+            show_difference(difference, out)
         out.print()
 
 
-def _show_reasons(
+def show_reasons(
     title: str, sides: tuple[str, str], reasons: Iterable[FieldDifference], out: Console
 ) -> None:
+    """Dead letters of both sides."""
     out.print(table(title, ["reason", *sides], [(r.name, int(r.a or 0), int(r.b or 0)) for r in reasons]))
     out.print()
 
 
-def _show_difference(difference: Difference, out: Console) -> None:
+def show_difference(difference: Difference, out: Console) -> None:
+    """One id or edge, and its fields on both sides."""
     name = printable(difference.id, 44)
     if difference.earlier is not None:
         name = f"{printable(difference.id, 30)} with {printable(difference.earlier, 30)}"
@@ -117,7 +120,8 @@ def _field(field: FieldDifference) -> Text:
     return Text(f"    {printable(field.name, 24)}: {a} | {b}{note}", "dim")
 
 
-def _show_clusters(found: ClusterComparison, out: Console) -> None:
+def show_clusters(found: ClusterComparison, out: Console) -> None:
+    """What became of the clusters, as numbers and the first of them."""
     rates = ("precision", "recall", "f1", "adjusted_rand")
     named = zip(("precision", "recall", "F1", "adjusted Rand"), rates, strict=True)
     values = [(name, getattr(found, rate)) for name, rate in named]
@@ -177,11 +181,12 @@ def _show_uncovered(coverage: Coverage, out: Console) -> None:
         missing = f"{counted(coverage.gaps, 'offset')} before the fence are in no file of the lake"
         out.print(Text(f"{missing}: was it archived too late?", "dim"))
     if coverage.dead_letters:
-        _show_reasons("Dead letters by reason", ("lake", "run"), coverage.dead_letters, out)
+        show_reasons("Dead letters by reason", ("lake", "run"), coverage.dead_letters, out)
     out.print()
 
 
-def _show_gates(result: Result, out: Console) -> None:
+def show_gates(gates: Iterable[Gate], out: Console) -> None:
+    """Those that found or allow anything."""
     rows = [
         (
             gate.kind,
@@ -189,7 +194,7 @@ def _show_gates(result: Result, out: Console) -> None:
             "any" if gate.limit is None else gate.limit,
             "ok" if gate.passed else "FAILED",
         )
-        for gate in result.gates
+        for gate in gates
         if gate.found or gate.limit
     ]
     if rows:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +10,7 @@ import pyarrow as pa
 
 from parity.files import read_checked
 from parity.late import Late
+from parity.spread import Spread, one_by_one
 from shared import digests
 from shared.run import STAGES, Run, Stage
 
@@ -44,12 +46,18 @@ def differing_shards(a: Run, b: Run, stage: str) -> list[int]:
     return sorted(int(shard, 16) for shard in left | right if left.get(shard) != right.get(shard))
 
 
-def changes(a: Run, b: Run, stage: Stage, late: Late | None = None) -> list[Change]:
+def changes(
+    a: Run, b: Run, stage: Stage, late: Late | None = None, spread: Spread = one_by_one
+) -> list[Change]:
     """Every key whose rows differ, in key order. late: of items, judges rows by the other side's fence."""
-    found: list[Change] = []
-    for shards in parts(a, b, stage.name, differing_shards(a, b, stage.name)):
-        found += _changes(read_checked(a, stage, shards), read_checked(b, stage, shards), stage, late)
-    return sorted(found, key=lambda change: change.key)
+    shards = list(parts(a, b, stage.name, differing_shards(a, b, stage.name)))
+    found = spread(partial(_changes_in, a, b, stage.name, late), shards)
+    return sorted((change for part in found for change in part), key=lambda change: change.key)
+
+
+def _changes_in(a: Run, b: Run, name: str, late: Late | None, shards: list[int]) -> list[Change]:
+    stage = STAGES[name]
+    return list(_changes(read_checked(a, stage, shards), read_checked(b, stage, shards), stage, late))
 
 
 def parts(a: Run, b: Run, stage: str, shards: Iterable[int]) -> Iterator[list[int]]:

@@ -10,7 +10,8 @@ import pytest
 
 from parity.explain.document import to_json
 from parity.explain.explain import explain
-from parity.explain.result import Explanation
+from parity.explain.lines_later import cluster_lines
+from parity.explain.result import Decision, Explanation
 from parity.explain.runs import RunSide
 from parity.explain.verdict import sentences
 from shared.errors import ContractError, SourceError
@@ -422,3 +423,50 @@ def test_forged_runs_are_whole(made: Made, tmp_path: Path) -> None:
     from parity.files import verify_contents
 
     verify_contents(open_run(forged.copy_run(made.run, tmp_path / "copy", "edges", lambda rows: rows)))
+
+
+def decision_of(item: str, texts: dict[str, str], tmp_path: Path, **channel: Any) -> tuple[Decision, str]:
+    """An item's head decision, and the lines that are shown of it."""
+    bands = {"minhash": {"permutations": 64, "seed": 1}, "bands": {"count": 64, "rows": 1}}
+    spec = make_spec(make_channel(**(bands | channel)))
+    values = [event(name, 1000 + n, words) for n, (name, words) in enumerate(texts.items())]
+    made = explained.make(spec, log(*((2000, value) for value in values)), tmp_path / "run")
+    found = explain([made.run_side], [item])
+    shown = " / ".join(line.text for line in cluster_lines(found.sides[0], found))
+    return found.sides[0].items[0].decision, shown
+
+
+def test_a_tie_goes_to_the_earlier_head(tmp_path: Path) -> None:
+    texts = {"p": "a b c d", "q": "e f g h", "x": "a b c e f g"}
+    rule = {"rule": "jaccard", "threshold": "0.4"}
+    decision, shown = decision_of("x", texts, tmp_path, match=rule)
+    assert [(head.head, head.chosen, head.ties, head.checked) for head in decision.possible] == [
+        ("p", True, False, False),
+        ("q", False, True, False),
+    ]
+    assert shown == (
+        "p: words 3/7 = 0.428; chosen / q: words 3/7 = 0.428; as strong as the chosen one, but later / "
+        "with head p (words 3/7 = 0.428)"
+    )
+
+
+def test_the_stronger_head_is_chosen_though_it_is_later(tmp_path: Path) -> None:
+    texts = {"p": "a b c d", "q": "e f g h", "x": "a b c e f g h"}
+    rule = {"rule": "jaccard", "threshold": "0.3"}
+    decision, _ = decision_of("x", texts, tmp_path, match=rule)
+    assert [(head.head, head.chosen, head.ties) for head in decision.possible] == [
+        ("p", False, False),
+        ("q", True, False),
+    ]
+
+
+def test_the_head_check(tmp_path: Path) -> None:
+    """Of three alike each draws the nearest alone, so the last has no edge with the first."""
+    texts = dict.fromkeys(("p", "m", "x"), "a b c d")
+    decision, shown = decision_of("x", texts, tmp_path, draws={"first": 0, "near": 1})
+    (head,) = decision.possible
+    assert (head.head, head.through, head.checked, head.chosen) == ("p", ("m",), True, True)
+    assert shown == (
+        "p: words 4/4 = 1.000, verified now: it is the head of m, which it matches; chosen / "
+        "with head p (words 4/4 = 1.000)"
+    )

@@ -1,4 +1,4 @@
-"""Every fault of the library is caught, at its first stage, its roots counted once. docs/faults.md has all."""
+"""Every fault of the library is caught, at its first stage, its roots counted once (docs/faults.md)."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ QUICK = {
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> harness.Base:
-    """Run A is a stream's too: that Spark says the same is tested elsewhere, and in `python -m bench.faults`."""
+    """Run A is a stream's too; `python -m bench.faults` has Spark's."""
     folder = tmp_path_factory.mktemp("faults")
     return harness.make_base(folder, lambda lake, output: harness.stream(MemoryStore(), output, lake))
 

@@ -59,7 +59,7 @@ def _buckets(g: Gathered, item: str) -> Iterator[str]:
         )
     expected = sums.entry_hashes(spec, g.entries.get(item, ()) if item in g.keys else ())
     held = g.held.get(item, NOTHING)
-    if held[0] == len(expected):
+    if held == sums.trace(expected):
         return
     what = "its postings have" if g.about.kind == "state" else "the engine held"
     text = f"the signatures of {name} give {len(expected)} bucket entries, {what} {held[0]}"

@@ -22,8 +22,8 @@ Payloads = Mapping[str, Payload]  # by id
 def gather(a: Run, b: Run, result: Result, lake: Path | None) -> Material:
     """lake: where the payloads are; None where there is none, and then the page has no pictures.
 
-    Reads the items, edges and clusters of both runs a few times, and of the lake the records of the items that
-    are shown. Memory: what cluster_sizes needs, and what is shown. Raises SourceError where a file of
+    Reads the items, edges and clusters of both runs a few times, and of the lake the records of the items
+    that are shown. Memory: what cluster_sizes needs, and what is shown. Raises SourceError where a file of
     a run or the lake cannot be read.
     """
     about_a, about_b = read_items(a), read_items(b)

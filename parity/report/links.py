@@ -76,7 +76,8 @@ def _with_lines(run: Run, found: Iterable[Link]) -> Iterator[tuple[Bridge, Link]
         one, two = (records.get((channel, end)) for end in (link.bridge.earlier or "", link.bridge.id))
         if one is not None and two is not None:
             a, b = (np.frombuffer(record, "<u8") for record in (one, two))
-            places = points_of(a, b, side_of[channel], _drawn(link.earlier.picture), _drawn(link.later.picture))
+            drawn_as = _drawn(link.earlier.picture), _drawn(link.later.picture)
+            places = points_of(a, b, side_of[channel], *drawn_as)
             lines: tuple[Line, ...] = tuple((x, y, u, v) for x, y, u, v in places.tolist())
             yield link.bridge, Link(link.bridge, link.match, link.earlier, link.later, lines)
 

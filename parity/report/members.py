@@ -18,7 +18,7 @@ _COLUMNS = ["id", "head", "channel", "numerator", "denominator"]
 
 @dataclass(frozen=True)
 class Chosen:
-    """members: by head, the first as they are to be shown. elsewhere: of these their heads in the other run."""
+    """members: by head, the first as they are to be shown. elsewhere: their heads in the other run, by id."""
 
     members: Mapping[str, Sequence[Member]]
     elsewhere: Mapping[str, str]

@@ -16,7 +16,7 @@ Row = dict[str, Any]
 
 @contextmanager
 def reading(run: Run, stage: str) -> Iterator[None]:
-    """SourceError where what is done within cannot read the run's rows: a diff reads only those that differ."""
+    """SourceError where rows cannot be read within: a diff has read only those that differ."""
     try:
         yield
     except (OSError, pa.ArrowException) as error:

@@ -7,8 +7,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from parity.files import reading
 from parity.upgrade.parted import Parted, partings
+from parity.upgrade.wanted import reading
 from shared import digests
 from shared.run import CLUSTERS, EDGES, Run, Stage
 
@@ -80,9 +80,7 @@ def compare_pairs(a: Run, b: Run, family: Family, unequal: pa.Array, most: int) 
         channel, numbers = _others(parted)
         other_channel, other_numbers = other_channel + channel, other_numbers + numbers
         if family is MEMBERSHIP:
-            changed += (
-                table.column("id").combine_chunks() for table in (parted.a_only, parted.b_only)
-            )
+            changed += (table.column("id").combine_chunks() for table in (parted.a_only, parted.b_only))
     in_a = a.rows(family.stage.name) if family is EDGE else _members(a)
     return Compared(
         what=family.what,

@@ -1,0 +1,86 @@
+"""From the pairs of one side and what judges them to what is said of them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from parity.upgrade.judging import TRUTHS, Judgement
+from parity.upgrade.kinds import Kind
+from parity.upgrade.pairs import Sample
+from parity.upgrade.result import NO, UNKNOWN, WHYS, YES, Measure, OneSided, Pair, Truth
+
+Bools = npt.NDArray[np.bool_]
+NO_WHY = -1
+_RANK = np.array([{YES: 0, UNKNOWN: 1, NO: 2}[truth] for truth in TRUTHS])
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Of the n pairs of a sample: its judgement; equal: bool[n], both ends have equal features in A and B.
+
+    other: int8[n], the truth by the rule of the run that has not got the pair. whys: int8[n], a place in
+    WHYS or NO_WHY. together: bool[n], whether that run has both ends in one cluster.
+    """
+
+    sample: Sample
+    judgement: Judgement
+    equal: Bools
+    other: npt.NDArray[np.int8]
+    whys: npt.NDArray[np.int8]
+    together: Bools
+
+
+def one_sided(judged: Judged, kinds: Sequence[Kind], listed: int) -> OneSided:
+    """listed: pairs that are shown: first those that the other run misses by its own rule, the most similar first."""
+    found, equal = judged.judgement, judged.equal
+    whys = np.bincount(judged.whys[equal & (judged.whys != NO_WHY)], minlength=len(WHYS)).tolist()
+    return OneSided(
+        pairs=judged.sample.pairs,
+        set_aside=judged.sample.set_aside,
+        sample=len(equal),
+        unequal=int((~equal).sum()),
+        truths=tuple(_truths(found.old[equal], found.new[equal])),
+        together=int(judged.together[equal].sum()),
+        whys=tuple((why, count) for why, count in zip(WHYS, whys, strict=True) if count),
+        listed=tuple(_listed(judged, kinds, listed)),
+    )
+
+
+def _truths(old: npt.NDArray[np.int8], new: npt.NDArray[np.int8]) -> Iterator[Truth]:
+    counts = np.bincount(old.astype(np.int64) * len(TRUTHS) + new, minlength=len(TRUTHS) ** 2)
+    for place in np.flatnonzero(counts).tolist():
+        yield Truth(*(TRUTHS[at] for at in divmod(place, len(TRUTHS))), int(counts[place]))
+
+
+def _listed(judged: Judged, kinds: Sequence[Kind], listed: int) -> Iterator[Pair]:
+    found = judged.judgement
+    rows = np.flatnonzero(judged.equal)
+    order = np.lexsort((-_similarity(found)[rows], _RANK[judged.other[rows]]))  # ties: by ids, as they come
+    chosen = rows[order[:listed]]
+    pairs = judged.sample.table.take(pa.array(chosen)).to_pylist()
+    for row, pair in zip(chosen.tolist(), pairs, strict=True):
+        yield Pair(
+            id=pair["later"],
+            earlier=pair["earlier"],
+            old=TRUTHS[found.old[row]],
+            new=TRUTHS[found.new[row]],
+            why="" if judged.whys[row] == NO_WHY else WHYS[judged.whys[row]],
+            together=bool(judged.together[row]),
+            measures=tuple(
+                Measure(kind.name, int(found.numerator[place, row]), int(found.denominator[place, row]))
+                for place, kind in enumerate(kinds)
+                if found.denominator[place, row]
+            ),
+        )
+
+
+def _similarity(found: Judgement) -> npt.NDArray[np.float64]:
+    """float64[n], by the first features that both ends have; for the order of a list, and for nothing else."""
+    out = np.full(found.numerator.shape[1], -1.0)
+    for numerator, denominator in zip(found.numerator, found.denominator, strict=True):
+        new = (out < 0) & (denominator > 0)
+        out[new] = numerator[new] / denominator[new]
+    return out

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from cli.diff_upgrade import run_upgrade
 from parity.coverage import lake_of
 from parity.diff import Options, diff
 from parity.document import to_json
@@ -56,6 +57,12 @@ from shared.run import Run, open_run
     show_default=True,
     help="Where rows are read: spark spreads them over a cluster whose workers see the runs' paths.",
 )
+@click.option(
+    "--upgrade",
+    is_flag=True,
+    help="RUN of an old spec and RUN of a new one over the same events: what is gained and lost, judged by "
+    "the features. Gates: event, features, lost, unjudged, separated  [0; separated: any number].",
+)
 @click.option("--master", help="Spark master URL, with --engine spark  [all cores of this machine].")
 def command(
     run_a: str,
@@ -67,14 +74,19 @@ def command(
     known_file: Path | None,
     gates: tuple[str, ...],
     allow_late: bool,
+    upgrade: bool,
     engine: str,
     master: str | None,
 ) -> int:
     """Compare two runs of any engines over the same records.
 
     Exit status 0: parity, or differences within the gates. 1: differences. 2: they cannot be compared,
-    or one is damaged.
+    or one is damaged. With --upgrade 1: the new spec loses what is true by its own rule.
     """
+    if upgrade:
+        others = {"--known": known_file, "--lake": lake, "--allow-late": allow_late}
+        others |= {"--engine spark": engine == "spark"}
+        return run_upgrade(run_a, run_b, json_file, verify, gates, others)
     if lake and no_lake:
         raise click.UsageError("--lake and --no-lake contradict each other; give one of them")
     runs = open_run(run_a), open_run(run_b)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from parity.bundle import write_bundle
 from parity.explain.document import to_json
 from parity.explain.explain import explain
 from parity.explain.render import show
@@ -35,9 +36,19 @@ from shared.run import MANIFEST, open_run
     help="Where the payloads are  [the lake that a run names, if it is there].",
 )
 @click.option("--verify", is_flag=True, help="Read every byte of a run, and all postings of a state.")
+@click.option(
+    "--bundle",
+    type=click.Path(path_type=Path),
+    help="Write a minimal reproduction into this new folder, for `crossfade replay`.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
-    ids: Sequence[str], places: Sequence[Path], lake: Path | None, verify: bool, as_json: bool
+    ids: Sequence[str],
+    places: Sequence[Path],
+    lake: Path | None,
+    verify: bool,
+    bundle: Path | None,
+    as_json: bool,
 ) -> int:
     """Explain an item or a pair: event, features, signature, buckets, candidates, match, cluster.
 
@@ -49,6 +60,12 @@ def command(
     with ExitStack() as open_states:
         sides = [_open(place, verify, open_states) for place in places]
         explanation = explain(sides, ids, lake)
+        if bundle:
+            source = lake or next((side.about.lake for side in sides if side.about.lake), None)
+            if source is None:
+                raise SourceError("a bundle takes its events from a lake, and no run names one; give --lake")
+            written = write_bundle(bundle, ids, sides, source)
+            click.echo(f"{bundle}: {written.records} records of {written.involved} ids", err=True)
     if as_json:
         click.echo(to_json(explanation), nl=False)
     else:

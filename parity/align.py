@@ -50,8 +50,8 @@ def require_upgrade(a: Run, b: Run) -> dict[str, Any]:
     kinds = [_KINDS[from_dict(run.manifest["spec"]).kind] for run in (a, b)]
     if kinds[0] != kinds[1]:
         raise ContractError(
-            f"{a.path} is of {kinds[0]} and {b.path} of {kinds[1]}, so there is nothing that both could find; "
-            f"compare runs of specs that take one kind of payload"
+            f"{a.path} is of {kinds[0]} and {b.path} of {kinds[1]}, so there is nothing that both could "
+            f"find; compare runs of specs that take one kind of payload"
         )
     return _aligned_by(a, b, "")
 

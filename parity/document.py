@@ -22,14 +22,14 @@ def document(result: Result) -> dict[str, Any]:
         "contract_id": result.contract_id,
         "aligned_by": result.aligned_by,
         "verified": result.verified,
-        "a": side(result.a),
-        "b": side(result.b),
+        "a": side_document(result.a),
+        "b": side_document(result.b),
         "gates": [asdict(gate) | {"passed": gate.passed} for gate in result.gates],
         "stages": [asdict(stage) for stage in result.stages],
         "causes": [asdict(cause) for cause in result.causes],
-        "dead_letters": dead_letters(result.dead_letters),
+        "dead_letters": reasons_document(result.dead_letters),
         "known": [asdict(use) | {"passed": use.passed} for use in result.known],
-        "clusters": clusters(result.clusters) if result.clusters else None,
+        "clusters": clusters_document(result.clusters) if result.clusters else None,
         "coverage": [_coverage(coverage) for coverage in result.coverage],
         "why_no_lake": result.why_no_lake,
         "total": result.total,
@@ -54,15 +54,15 @@ def to_json(result: Result) -> bytes:
     return orjson.dumps(document(result), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
-def side(side: Side) -> dict[str, Any]:
+def side_document(side: Side) -> dict[str, Any]:
     return asdict(side) | {"versions": dict(side.versions)}
 
 
-def dead_letters(reasons: tuple[FieldDifference, ...]) -> list[dict[str, Any]]:
+def reasons_document(reasons: tuple[FieldDifference, ...]) -> list[dict[str, Any]]:
     return [{"reason": reason.name, "a": reason.a, "b": reason.b} for reason in reasons]
 
 
-def clusters(found: ClusterComparison) -> dict[str, Any]:
+def clusters_document(found: ClusterComparison) -> dict[str, Any]:
     rates = ("precision", "recall", "f1", "adjusted_rand")
     return asdict(found) | {
         "counts": dict(found.counts),
@@ -89,7 +89,7 @@ def _coverage(found: Coverage) -> dict[str, Any]:
         for item in found.uncovered
     ]
     return asdict(found) | {
-        "dead_letters": dead_letters(found.dead_letters),
+        "dead_letters": reasons_document(found.dead_letters),
         "uncovered": uncovered,
         "whole": found.whole,
     }

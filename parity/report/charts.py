@@ -2,10 +2,9 @@
 
 import math
 from collections.abc import Callable, Iterator
-from itertools import count, product
 
 from parity.markup import Html, text
-from parity.report.histogram import Histogram
+from parity.report.histogram import Histogram, steps
 from parity.show import number
 
 _WIDTH, _HEIGHT = 480, 264
@@ -41,7 +40,7 @@ def _axis(counts: list[int]) -> tuple[Scale, list[int], bool]:
         whole = powers + 0.3  # a count of one stands above the axis, none on it
         ticks = [10**power for power in range(powers + 1)]
         return lambda v: _y((math.log10(v) + 0.3) / whole if v else 0.0), ticks, True
-    step = next(s for s in (f * 10**p for p, f in product(count(), (1, 2, 5))) if most <= 5 * s)
+    step = next(step for step in steps() if most <= 5 * step)
     top = -(-most // step) * step
     return lambda v: _y(v / top), list(range(0, top + 1, step)), False
 
@@ -62,6 +61,8 @@ def _bars(histogram: Histogram, scale: Scale) -> Iterator[str]:
     step = _WIDE / len(histogram.a)
     gap = min(2.0, step / 8)
     outline = []
+    signed = [_signed(b - a) for a, b in zip(histogram.a, histogram.b, strict=True)]
+    upright = max(map(len, signed)) * _LETTER <= step
     deltas = []
     for place, (a, b) in enumerate(zip(histogram.a, histogram.b, strict=True)):
         left, right = round(_LEFT + place * step + gap, 1), round(_LEFT + (place + 1) * step - gap, 1)
@@ -71,8 +72,13 @@ def _bars(histogram: Histogram, scale: Scale) -> Iterator[str]:
         if b:
             outline.append(f"M{left:g} {_y(0):g}V{scale(b):g}H{right:g}V{_y(0):g}")
         if a != b:
-            at = f'x="{(left + right) / 2:.1f}" y="{min(scale(a), scale(b)) - 5:.1f}"'
-            deltas.append(f'<text class="delta" {at} text-anchor="middle">{_signed(b - a)}</text>')
+            x, y = (left + right) / 2, min(scale(a), scale(b)) - 5
+            at = (
+                'text-anchor="middle"'
+                if upright
+                else f'transform="rotate(-90 {x + 4:.1f} {y:.1f}) translate(4)"'
+            )
+            deltas.append(f'<text class="delta" x="{x:.1f}" y="{y:.1f}" {at}>{signed[place]}</text>')
     yield f'\n<path class="line-b" d="{"".join(outline)}"/>\n'
     yield "".join(deltas)
 

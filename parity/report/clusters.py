@@ -12,10 +12,10 @@ from parity.result import Result
 from parity.show import counted, number
 
 _TITLES = {
-    "split": "One cluster of A is {b} in B",
+    "split": "One cluster of A is in {b} parts in B",
     "merge": "{a} clusters of A are one in B",
-    "move": "Items changed clusters: {a} of A are {b} of B",
-    "members": "A cluster with other members on each side",
+    "move": "Items are grouped otherwise: {a} clusters of A, {b} of B",
+    "members": "One cluster has other members in A and in B",
     "head": "The same items under another head",
     "missing": "A cluster of A that B does not have",
     "extra": "A cluster of B that A does not have",

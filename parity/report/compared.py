@@ -13,26 +13,36 @@ _NONE = Html('<span class="quiet">–</span>')
 
 
 def compared(result: Result, material: Material) -> Html:
-    """A section. Versions that only one engine has are no difference; of a library in both, another version is."""
+    """A section. A library that only one engine has is no difference; another version of it is."""
     a, b = result.a, result.b
     about_a, about_b = material.about
-    rows = [
-        ("engine", text(a.engine), text(b.engine), ""),
-        ("folder", _code(a.path), _code(b.path), ""),
-        ("written", _written(about_a), _written(about_b), ""),
-        *_by_name("items", about_a.statuses, about_b.statuses),
-        *_by_name("dead letters", about_a.dead_letters, about_b.dead_letters),
+    sides = [
+        ("engine", text(a.engine), text(b.engine)),
+        ("folder", _code(a.path), _code(b.path)),
+        ("written", _written(about_a), _written(about_b)),
     ]
-    sides = table(["", "A", "B", ""], rows, "sides")
-    versions = list(_versions(a, b))
-    differ = sum(1 for row in versions if row[-1])
-    marked = f"{counted(differ, 'library')[:-1]}ies differ" if differ > 1 else "one library differs"
-    says = f'<b class="differs">{marked}</b>' if differ else "those that both have are the same"
-    return Html(
-        f'<section id="compared"><h2>What was compared</h2>\n{facts(dict(_facts(result, material)))}\n{sides}\n'
-        f"<details{' open' if differ else ''}><summary>Versions of libraries: {says}</summary>\n"
-        f"{table(['library', 'A', 'B', ''], versions, 'sides')}</details></section>"
+    statuses = list(_by_name(about_a.statuses, about_b.statuses))
+    dead = list(_by_name(about_a.dead_letters, about_b.dead_letters))
+    more = (
+        _table("Items by status", "status", statuses),
+        _table("Dead letters by reason", "reason", dead),
+        _table("Versions of libraries", "library", list(_versions(a, b))),
     )
+    about = facts(dict(_facts(result, material)))
+    return Html(
+        f'<section id="compared"><h2>What was compared</h2>\n{about}\n'
+        f"{table(['', 'A', 'B'], sides, 'sides')}\n{''.join(more)}</section>"
+    )
+
+
+def _table(title: str, column: str, rows: list[tuple[object, ...]]) -> str:
+    """Closed until somebody asks, but its summary says whether the sides differ in it."""
+    differ = sum(1 for row in rows if row[-1])
+    if not rows:
+        return ""
+    says = f'<b class="differs">{differ} of {len(rows)} not the same</b>' if differ else "the same"
+    body = table([column, "A", "B", ""], rows, "sides")
+    return f"<details><summary>{title}: {says}</summary>\n{body}</details>\n"
 
 
 def _facts(result: Result, material: Material) -> Iterator[tuple[str, Html]]:
@@ -65,11 +75,11 @@ def _lake(result: Result) -> Html:
     return Html(f"<code>{name(first.lake)}</code>: {counts}; {whole}")
 
 
-def _by_name(what: str, a: Counts, b: Counts) -> Iterator[tuple[object, ...]]:
+def _by_name(a: Counts, b: Counts) -> Iterator[tuple[object, ...]]:
     left, right = dict(a), dict(b)
     for key in sorted(left | right, key=lambda key: (-max(left.get(key, 0), right.get(key, 0)), key)):
         counts = [left.get(key, 0), right.get(key, 0)]
-        yield f"{what}: {key}", *(text(number(c)) for c in counts), _mark(counts[0] != counts[1])
+        yield text(key, 60), *(text(number(c)) for c in counts), _mark(counts[0] != counts[1])
 
 
 def _versions(a: Side, b: Side) -> Iterator[tuple[object, ...]]:
@@ -77,7 +87,7 @@ def _versions(a: Side, b: Side) -> Iterator[tuple[object, ...]]:
     for library in sorted(left | right):
         values = left.get(library), right.get(library)
         shown = [_NONE if value is None else text(value, 60) for value in values]
-        yield library, *shown, _mark(None not in values and values[0] != values[1])
+        yield text(library, 60), *shown, _mark(None not in values and values[0] != values[1])
 
 
 def _mark(differs: bool) -> Html:

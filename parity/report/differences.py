@@ -1,9 +1,9 @@
 """The differences one by one, with the fields in which the sides differ, and the command that says why."""
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from parity.fields import FieldDifference
+from parity.fields import FieldDifference, Value
 from parity.markup import Html, name, table, text
 from parity.result import Difference, Result
 from parity.show import counted, number, printable
@@ -14,7 +14,7 @@ LISTED = 200
 def differences(result: Result) -> Html:
     """A section; empty where there is no difference."""
     shown = result.differences[:LISTED]
-    parts = [_dead_letters(result.dead_letters)] if result.dead_letters else []
+    parts: list[str] = [_dead_letters(result.dead_letters)] if result.dead_letters else []
     if shown:
         total = result.total - len(result.dead_letters)
         if len(shown) < total:
@@ -48,20 +48,32 @@ def _difference(difference: Difference) -> str:
     )
 
 
-def fields(found: Iterable[FieldDifference], sides: tuple[str, str]) -> Html:
-    """Values side by side; a dash where a side has no such row."""
+def fields(found: Sequence[FieldDifference], sides: tuple[str, str]) -> Html:
+    """Values side by side; in one line where only one side has such a row."""
+    if not found:
+        return Html("")
+    if all(field.b is None for field in found):
+        return _row_of(sides[0], [(field, field.a) for field in found])
+    if all(field.a is None for field in found):
+        return _row_of(sides[1], [(field, field.b) for field in found])
     rows = "".join(
         f'<tr><th scope="row">{text(f.name, 60)}</th><td>{_value(f.a)}</td><td>{_value(f.b)}</td>'
         f"<td>{text(f.note, 120)}</td></tr>"
         for f in found
     )
-    if not rows:
-        return Html("")
     head = "".join(f'<th scope="col">{side}</th>' for side in ("", *sides, ""))
     return Html(f'<table class="fields"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>')
 
 
-def _value(value: str | int | None) -> Html:
+def _row_of(side: str, values: Iterable[tuple[FieldDifference, Value]]) -> Html:
+    said = "".join(
+        f"<span><i>{text(field.name, 60)}</i> {_value(value)} {text(field.note, 120)}</span>"
+        for field, value in values
+    )
+    return Html(f'<p class="row-of"><b>{side}</b>{said}</p>')
+
+
+def _value(value: Value) -> Html:
     if value is None:
         return Html('<span class="quiet">–</span>')
     return text(value, 80) or Html('<span class="quiet">empty</span>')

@@ -64,8 +64,8 @@ def similarities(a: Run, b: Run) -> Iterator[Histogram]:
     """The edges of each channel, by the number that its rule compares."""
     found = [_numbers(run) for run in (a, b)]
     for channel in a.manifest["contract"]["channels"]:
-        own = [side[channel["name"]] for side in found]
-        yield _similarity(channel, even(*own))
+        of_a, of_b = (side[channel["name"]] for side in found)
+        yield _similarity(channel, even(of_a, of_b))
 
 
 def _numbers(run: Run) -> dict[str, Counter[int]]:
@@ -83,11 +83,9 @@ def _numbers(run: Run) -> dict[str, Counter[int]]:
 
 def _number(rule: str, n: Int64s, d: Int64s) -> Int64s:
     """Clipped: a damaged row may say anything."""
-    if rule == "inliers":
-        return np.clip(n, 0, _MOST_POINTS)
-    if rule == "hamming":
-        return np.clip(d - n, 0, _MOST_POINTS)
-    return np.clip(100 * np.clip(n, 0, 2**50) // np.maximum(d, 1), 0, 100)
+    if rule in ("inliers", "hamming"):
+        return np.asarray(np.clip(n if rule == "inliers" else d - n, 0, _MOST_POINTS))
+    return np.asarray(np.clip(100 * np.clip(n, 0, 2**50) // np.maximum(d, 1), 0, 100))
 
 
 def _similarity(channel: Mapping[str, Any], bins: Bins) -> Histogram:

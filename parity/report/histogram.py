@@ -1,9 +1,9 @@
 """Counts of two sides in the same bins: numbers only, no drawing."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import count, pairwise, product
+from itertools import count, pairwise
 
 MOST_BINS = 24
 
@@ -44,14 +44,18 @@ class Bins:
     b: tuple[int, ...]
 
 
+def steps() -> Iterator[int]:
+    """1, 2, 5, 10, 20, …: what readers can count in."""
+    return (step * 10**power for power in count() for step in (1, 2, 5))
+
+
 def even(a: Counter[int], b: Counter[int], most: int = MOST_BINS) -> Bins:
     """Bins of one width, 1, 2 or 5 times a power of ten, over all values of both sides."""
     values = a.keys() | b.keys()
     if not values:
         return Bins((), (), ())
     least, greatest = min(values), max(values)
-    widths = (step * 10**power for power, step in product(count(), (1, 2, 5)))
-    width = next(width for width in widths if greatest // width - least // width < most)
+    width = next(width for width in steps() if greatest // width - least // width < most)
     first = least // width
     bins = greatest // width - first + 1
     edges = tuple(width * (first + i) for i in range(bins + 1))

@@ -25,7 +25,7 @@ def link(found: Link, rules: Mapping[str, str], pictures: Pictures) -> Html:
     says = f"Matched in {bridge.side}, not in {other}{match}{drawn}"
     caption = f"<figcaption>{ends}<span>{says}</span></figcaption>"
     picture = ""
-    if found.lines and found.earlier.picture and found.later.picture:
+    if found.earlier.picture and found.later.picture:
         one, two = pictures.drawn(found.earlier.picture), pictures.drawn(found.later.picture)
         points = np.array(found.lines, np.float64).reshape(-1, 4)
         label = (

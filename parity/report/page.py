@@ -9,7 +9,7 @@ from parity.report.differences import differences
 from parity.report.gather import gather
 from parity.report.material import Material
 from parity.report.plots import plots
-from parity.report.registry import known, lake
+from parity.report.registry import against_lake, known
 from parity.report.stages import funnel
 from parity.report.style import STYLE
 from parity.report.verdict import gates, top
@@ -38,13 +38,13 @@ def render(result: Result, material: Material) -> str:
     """The page, from these two alone."""
     sections = {
         "gates": gates(result),
+        "compared": compared(result, material),
         "stages": funnel(result),
         "differences": differences(result),
         "clusters": clusters(result, material),
         "known": known(result),
-        "lake": lake(result),
+        "lake": against_lake(result),
         "distributions": plots(result, material),
-        "compared": compared(result, material),
     }
     parts = [top(result), _contents(sections), *sections.values(), _foot(result)]
     return document(f"crossfade diff: {result.verdict}", parts, STYLE)

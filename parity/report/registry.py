@@ -23,7 +23,7 @@ def _state(use: KnownUse) -> Html:
     return Html(f'<span class="state {"ok" if use.passed else "failed"}">{text(use.state)}</span>')
 
 
-def lake(result: Result) -> Html:
+def against_lake(result: Result) -> Html:
     """A section; empty where no lake was looked at."""
     if not result.coverage:
         return Html("")

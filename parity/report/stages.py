@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from parity.markup import Html, table
 from parity.result import CLASSES, CauseCount, Result, StageCount
-from parity.show import counted, number
+from parity.show import number
 
 # The table in which a difference of each stage stands, and the question that the stage answers.
 _STAGES = {
@@ -42,7 +42,7 @@ def funnel(result: Result) -> Html:
     return Html(
         f'<section id="stages"><h2>Where differences begin</h2>\n'
         f'<p class="lead">{says} where it began. It is counted once, where it began.</p>\n'
-        f'<ol class="chain">\n{chain}\n</ol>\n{_key(result)}{_table(result, stages)}</section>'
+        f'<ol class="chain">\n{chain}\n</ol>\n<p class="note">Bars: rows of the stage in A and in B.</p>\n{_table(result, stages)}</section>'
     )
 
 
@@ -80,15 +80,6 @@ def _bar(side: str, rows: int, most: int) -> str:
     )
 
 
-def _key(result: Result) -> str:
-    """What the bars are, for whoever has not read the table."""
-    explained = sum(cause.explains for cause in result.causes)
-    if not explained:
-        return '<p class="note">Bars: rows of the stage in A and in B.</p>\n'
-    follow = f"{counted(explained, 'row')} of later stages {'differs' if explained == 1 else 'differ'} only"
-    return f'<p class="note">Bars: rows of the stage in A and in B. {follow} because of an earlier one.</p>\n'
-
-
 def _table(result: Result, stages: list[_Stage]) -> Html:
     rare = [kind for kind in ("late", "known") if any(getattr(c, kind) for c in result.causes)]
     kinds = [kind for kind in CLASSES if kind not in ("late", "known")] + rare
@@ -103,8 +94,8 @@ def _table(result: Result, stages: list[_Stage]) -> Html:
         )
         for stage in stages
     ]
-    begin = [f"{kind}, begin here" if kind == kinds[0] else kind for kind in kinds]
-    columns = ["stage", "rows A", "rows B", "rows that differ", *begin, "later rows explained"]
+    begin = [f"begin here: {kind}" for kind in kinds]
+    columns = ["stage", "rows A", "rows B", "rows that differ", *begin, "later rows they explain"]
     return table(columns, rows, "stages numbers")
 
 

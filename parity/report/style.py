@@ -42,7 +42,8 @@ td b { font-weight: 600; }
 .state.failed { font-weight: 600; }
 details { margin: 0 0 20px; } summary { cursor: pointer; color: var(--accent); }
 summary + * { margin-top: 10px; }
-.chain { list-style: none; margin: 0; padding: 0; display: grid; grid-template-columns: repeat(7, 1fr); gap: 8px; }
+.chain { list-style: none; margin: 0; padding: 0; display: grid; gap: 8px;
+  grid-template-columns: repeat(7, minmax(0, 1fr)); }
 .chain li { position: relative; background: var(--card); border: 1px solid var(--line); border-radius: 8px;
   padding: 12px 11px 11px; border-top: 4px solid var(--good); display: flex; flex-direction: column; }
 .chain li.begins { border-top-color: var(--bad); background: var(--bad-paper); }
@@ -67,12 +68,16 @@ summary + * { margin-top: 10px; }
   vertical-align: top; }
 .fields th:first-child { width: 19%; } .fields th { color: var(--quiet); }
 .fields td:last-child { color: var(--quiet); width: 30%; }
+.row-of { display: flex; flex-wrap: wrap; gap: 1px 18px; margin: 4px 0 0; font-size: 13.5px; }
+.row-of span { overflow-wrap: anywhere; } .row-of i { font-style: normal; color: var(--quiet); }
+.row-of > b { font-weight: 600; }
 .why code { overflow-wrap: anywhere; }
 .legend { display: flex; flex-wrap: wrap; gap: 4px 26px; margin: 0 0 18px; font-size: 14px; }
 .swatch { display: inline-block; width: 17px; height: 12px; margin-right: 8px; vertical-align: -1px; }
 .swatch.a { background: var(--a); } .swatch.b { border: 2px solid var(--b); border-bottom: 0; }
-.swatch.delta { color: var(--bad); font-style: normal; font-weight: 600; vertical-align: 3px; }
-.plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(420px, 100%), 1fr)); gap: 34px 36px; }
+.swatch.delta { color: var(--bad); font-style: normal; font-weight: 600; vertical-align: 1px; }
+.plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(420px, 100%), 1fr));
+  gap: 34px 36px; }
 .plot p { margin: 2px 0 8px; color: var(--quiet); font-size: 13.5px; }
 .plot svg { width: 100%; height: auto; display: block; margin-bottom: 6px; }
 .plot text { fill: var(--quiet); font: 13px ui-sans-serif, system-ui, sans-serif;
@@ -84,10 +89,11 @@ summary + * { margin-top: 10px; }
 .group h3 { font: 600 19px/1.3 "Iowan Old Style", "Palatino Linotype", Palatino, Georgia, serif; }
 .both { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 18px; }
 .side h4 { margin: 0 0 8px; font-size: 15px; } .side h4 small { color: var(--quiet); font-weight: 400; }
-.cluster { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 12px 14px 14px;
-  margin-bottom: 12px; }
+.cluster { background: var(--card); border: 1px solid var(--line); border-radius: 8px;
+  padding: 12px 14px 14px; margin-bottom: 12px; }
 .cluster .members { grid-template-columns: repeat(auto-fill, minmax(96px, 1fr)); gap: 12px 10px; }
 .cluster .picture { background: var(--paper); }
+.cluster .badge { left: 3px; top: 3px; font-size: 10px; padding: 3px 6px; }
 .cluster .note { margin: 10px 0 0; }
 .label { margin: 0 0 10px; color: var(--quiet); font-size: 13.5px; }
 .label b { display: inline-block; margin-right: 9px; padding: 2px 8px; border-radius: 5px; font-size: 13px;
@@ -95,7 +101,8 @@ summary + * { margin-top: 10px; }
 b.k1 { background: var(--k1); } b.k2 { background: var(--k2); }
 b.k3 { background: var(--k3); } b.k4 { background: var(--k4); }
 .cluster figcaption { font-size: 12px; } .cluster figcaption span { display: block; }
-.chip, .cluster figcaption .chip { display: inline-block; margin-top: 4px; padding: 3px 7px; font-size: 11.5px; }
+.chip, .cluster figcaption .chip { display: inline-block; margin-top: 4px; padding: 3px 7px;
+  font-size: 11.5px; }
 .cluster .chip.k1 { color: var(--k1); border-color: var(--k1); }
 .cluster .chip.k2 { color: var(--k2); border-color: var(--k2); }
 .cluster .chip.k3 { color: var(--k3); border-color: var(--k3); }
@@ -110,8 +117,8 @@ b.k3 { background: var(--k3); } b.k4 { background: var(--k4); }
 .store { position: absolute; }
 @media (max-width: 900px) {
   .chain { grid-template-columns: 1fr; gap: 6px; }
-  .chain li { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 0 14px; border-top-width: 1px;
-    border-left: 4px solid var(--good); padding: 9px 12px; }
+  .chain li { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 0 14px;
+    border-top-width: 1px; border-left: 4px solid var(--good); padding: 9px 12px; }
   .chain li.begins { border-left-color: var(--bad); border-top-color: var(--line); }
   .chain li.follows { border-left-color: var(--warn); border-top-color: var(--line); }
   .chain .says { min-height: 0; margin: 0; } .chain .asks { grid-column: 1; margin: 0; }

@@ -31,14 +31,12 @@ def top(result: Result) -> Html:
 
 def _figures(result: Result) -> dict[str, int | str]:
     differ = sum(stage.rows_differ for stage in result.stages)
-    lake = "not looked at"
-    if result.coverage:
-        lake = counted(result.uncovered, "id") if result.uncovered else "covered"
+    lake: int | str = result.uncovered or ("covered" if result.coverage else "not looked at")
     return {
         "items compared": _items(result),
         "rows compared": sum(max(stage.rows_a, stage.rows_b) for stage in result.stages),
         "differences": result.total,
-        "rows not equal in all": differ,
+        "rows that are not equal": differ,
         "against the lake" if not result.uncovered else "not as the lake says": lake,
     }
 
@@ -127,7 +125,7 @@ def _lake(result: Result) -> Iterator[str]:
 def gates(result: Result) -> Html:
     rows = [
         (
-            Html(f'<span class="kind {gate.kind}">{gate.kind}</span>'),
+            Html(f'<span class="kind {gate.kind if gate.found else ""}">{gate.kind}</span>'),
             _CLASSES[gate.kind],
             gate.found,
             "any number" if gate.limit is None else number(gate.limit),

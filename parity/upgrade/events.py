@@ -2,7 +2,6 @@
 
 from collections import Counter
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -56,10 +55,6 @@ def _ids(items: pa.Table) -> pa.Array:
 def _statuses(a: pa.Table, b: pa.Table) -> dict[tuple[str, str], int]:
     """(status in A, status in B) -> rows, of those where they are not equal."""
     pairs = pa.table({"a": a.column("status"), "b": b.column("status")})
-    differ = pairs.filter(pa.array(_differ(pairs)))
+    differ = pairs.filter(pc.not_equal(*pairs.columns))
     counted = differ.group_by(["a", "b"]).aggregate([([], "count_all")]).to_pylist()
     return {(row["a"], row["b"]): row["count_all"] for row in counted}
-
-
-def _differ(pairs: pa.Table) -> np.ndarray:  # type: ignore[type-arg]
-    return np.asarray(pc.not_equal(pairs.column("a"), pairs.column("b")), bool)

@@ -1,8 +1,9 @@
-"""What of two runs judges pairs of ids: their verification records, and the signatures of who misses a pair."""
+"""What of two runs judges pairs of ids: verification records, and the signatures of who misses a pair."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 
 import numpy as np
 import numpy.typing as npt
@@ -57,9 +58,8 @@ def read_signatures(
 ) -> dict[str, Mapped]:
     """channel -> its signatures of the ids in `of` (bool[n]); without those that are not of its length."""
     size = {channel.name: 4 * channel.minhash.permutations for channel in channels}
-    fillings = {
-        name: Filling(folder / f"signatures-{number}", len(ids)) for number, name in enumerate(size)
-    }
+    own = Path(mkdtemp(dir=folder))
+    fillings = {name: Filling(own / str(number), len(ids)) for number, name in enumerate(size)}
     for name, places, values in _rows(run, "signatures", "signature", list(size), ids):
         good = of[places] & (pc.binary_length(values).to_numpy(zero_copy_only=False) == size[name])
         fillings[name].add(places[good], values.filter(pa.array(good)))

@@ -12,7 +12,7 @@ from shared.spec import Channel, from_dict
 # What the features are made of, by match rule, and how a pair of them is judged. `agreement` is an estimate
 # of what the tokens say exactly.
 _WHAT = {"jaccard": "tokens", "agreement": "tokens", "hamming": "bits", "inliers": "points"}
-JUDGED_BY = {"tokens": "Jaccard of the tokens", "bits": "distance of the bits", "points": "inliers"}
+JUDGED_BY = {"tokens": "Jaccard of the tokens", "bits": "share of equal bits", "points": "inliers"}
 A, B = 0, 1  # the sides
 
 
@@ -33,12 +33,12 @@ class Kind:
         return next((c.name for c in self.channels[side] if c.match.rule != "agreement"), None)
 
     def rows(self, side: int) -> str | None:
-        """The channel of a side whose rows say which items have features there; None: it has no such channel."""
+        """The channel of a side whose rows say which items have features there; None where it has none."""
         return self.records(side) or next((c.name for c in self.channels[side]), None)
 
     @property
     def judged_by(self) -> str:
-        """"" where no run has what would judge it: their verification records are empty."""
+        """ "" where no run has what would judge it: their verification records are empty."""
         return JUDGED_BY[self.what] if self.records(A) or self.records(B) else ""
 
 
@@ -70,7 +70,7 @@ def rule_text(channel: Channel) -> str:
 
 
 def _features(run: Run, channel: Channel, said: dict[str, Any]) -> bytes:
-    """Equal where two channels give an item equal features: from the contract, which knows all that matters."""
+    """Equal where two channels give an item equal features: by the contract, which has all that matters."""
     names = ("extractor", "parameters", "unicode", "token_hash")
     parts = {name: said.get(name) for name in names}
     parts |= {"what": _WHAT[channel.match.rule], "semantics": run.manifest["contract"].get("semantics")}

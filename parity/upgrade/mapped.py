@@ -50,13 +50,13 @@ class Filling:
         self.file.touch()
 
     def add(self, places: Int64s, values: pa.Array) -> Int64s:
-        """Keep the values of places that have none yet. The places that have one that is not equal: int64[m]."""
+        """Keep the values of places that have none yet. int64[m]: the places whose value is another one."""
         hashes = hash_binary(values, 0)
         new = self._slot[places] == NOWHERE
-        unequal = places[~new][self._hash[places[~new]] != hashes[~new]]
+        unequal: Int64s = places[~new][self._hash[places[~new]] != hashes[~new]]
         data, offsets = binary_buffers(values.filter(pa.array(new)))
         with _writing(self.file), self.file.open("ab") as out:
-            out.write(data[offsets[0] : offsets[-1]])
+            data[offsets[0] : offsets[-1]].tofile(out)
         self._lengths.append(np.diff(offsets))
         self._slot[places[new]] = self._count + np.arange(int(new.sum()))
         self._hash[places[new]] = hashes[new]

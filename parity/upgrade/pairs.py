@@ -31,14 +31,14 @@ MEMBERSHIP = Family("memberships", CLUSTERS, "id", "head")
 
 @dataclass(frozen=True)
 class Sample:
-    """Pairs of one side alone. set_aside: those with an unequal end. table (PAIR): the sample of the others."""
+    """Pairs of one side alone. set_aside: those with an unequal end. table (PAIR): a sample of the others."""
 
     pairs: int
     set_aside: int
     table: pa.Table
 
     def plus(self, pairs: pa.Table, unequal: pa.Array, most: int) -> "Sample":
-        """With these pairs too; of all the `most` whose hashes are the smallest, in whatever order they come."""
+        """With these pairs too; of all the `most` whose hashes are smallest, in whatever order they come."""
         apart = np.zeros(pairs.num_rows, bool)
         for end in PAIR.names if len(unequal) else ():
             apart |= np.asarray(pc.is_in(pairs.column(end), unequal), bool)

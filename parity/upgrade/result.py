@@ -1,4 +1,4 @@
-"""What a new spec gains and loses, as one frozen object. The terminal and JSON renderings come from it alone."""
+"""What a new spec gains and loses, as one frozen object. Terminal and JSON renderings come from it alone."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -51,11 +51,15 @@ class Events:
 
 @dataclass(frozen=True)
 class Truth:
-    """Of the judged pairs those that are true by the old rule (A's) as `old` says, by the new as `new` says."""
+    """Of the judged pairs those that are true by the old rule as `old` says, by the new as `new` says.
+
+    together: how many of these have both ends in one cluster of the run that has not got the pair.
+    """
 
     old: str
     new: str
     pairs: int
+    together: int
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,6 @@ class OneSided:
     sample: int
     unequal: int
     truths: tuple[Truth, ...]
-    together: int
     whys: tuple[tuple[str, int], ...]
     listed: tuple[Pair, ...]
 
@@ -106,8 +109,12 @@ class OneSided:
         return self.sample < self.pairs - self.set_aside
 
     def true(self, new: str) -> int:
-        """How many are true by the new rule as `new` says, by A's as may be."""
+        """How many are true by the new rule as `new` says."""
         return sum(truth.pairs for truth in self.truths if truth.new == new)
+
+    def apart(self, new: str) -> int:
+        """How many of these have their ends in two clusters of the run that has not got them."""
+        return sum(truth.pairs - truth.together for truth in self.truths if truth.new == new)
 
     def estimated(self, count: int) -> int:
         """A count of the sample, for all pairs: rounded up."""
@@ -119,7 +126,7 @@ class Pairs:
     """What became of A's edges, or of its memberships (a member with its head).
 
     other_channel, other_numbers: of those kept, how many another channel matches, or the same with other
-    numbers. separated: of memberships, those lost that are true by the new rule and in two clusters of B.
+    numbers.
     """
 
     what: str
@@ -130,7 +137,6 @@ class Pairs:
     other_numbers: int
     gained: OneSided
     lost: OneSided
-    separated: int
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class Judged:
 
 
 def one_sided(judged: Judged, kinds: Sequence[Kind], listed: int) -> OneSided:
-    """listed: pairs that are shown: first those that the other run misses by its own rule, the most similar first."""
+    """listed: how many pairs are: first what the other run misses by its own rule, the most similar first."""
     found, equal = judged.judgement, judged.equal
     whys = np.bincount(judged.whys[equal & (judged.whys != NO_WHY)], minlength=len(WHYS)).tolist()
     return OneSided(
@@ -42,17 +42,18 @@ def one_sided(judged: Judged, kinds: Sequence[Kind], listed: int) -> OneSided:
         set_aside=judged.sample.set_aside,
         sample=len(equal),
         unequal=int((~equal).sum()),
-        truths=tuple(_truths(found.old[equal], found.new[equal])),
-        together=int(judged.together[equal].sum()),
+        truths=tuple(_truths(found.old[equal], found.new[equal], judged.together[equal])),
         whys=tuple((why, count) for why, count in zip(WHYS, whys, strict=True) if count),
         listed=tuple(_listed(judged, kinds, listed)),
     )
 
 
-def _truths(old: npt.NDArray[np.int8], new: npt.NDArray[np.int8]) -> Iterator[Truth]:
-    counts = np.bincount(old.astype(np.int64) * len(TRUTHS) + new, minlength=len(TRUTHS) ** 2)
-    for place in np.flatnonzero(counts).tolist():
-        yield Truth(*(TRUTHS[at] for at in divmod(place, len(TRUTHS))), int(counts[place]))
+def _truths(old: npt.NDArray[np.int8], new: npt.NDArray[np.int8], together: Bools) -> Iterator[Truth]:
+    cells = old.astype(np.int64) * len(TRUTHS) + new
+    counts, same = (np.bincount(some, minlength=len(TRUTHS) ** 2) for some in (cells, cells[together]))
+    for cell in np.flatnonzero(counts).tolist():
+        names = TRUTHS[cell // len(TRUTHS)], TRUTHS[cell % len(TRUTHS)]
+        yield Truth(*names, int(counts[cell]), int(same[cell]))
 
 
 def _listed(judged: Judged, kinds: Sequence[Kind], listed: int) -> Iterator[Pair]:
@@ -78,7 +79,7 @@ def _listed(judged: Judged, kinds: Sequence[Kind], listed: int) -> Iterator[Pair
 
 
 def _similarity(found: Judgement) -> npt.NDArray[np.float64]:
-    """float64[n], by the first features that both ends have; for the order of a list, and for nothing else."""
+    """float64[n], by the first features that both ends have; for the order of a list, for nothing else."""
     out = np.full(found.numerator.shape[1], -1.0)
     for numerator, denominator in zip(found.numerator, found.denominator, strict=True):
         new = (out < 0) & (denominator > 0)

@@ -1,0 +1,40 @@
+"""What an upgrade may lose: by default nothing that is true by the new rule, nor what nobody can judge."""
+
+from collections.abc import Mapping
+
+from parity.gates import limit_of
+from parity.result import Gate
+from parity.upgrade.result import UNKNOWN, YES, Events, Pairs
+from shared.errors import CrossfadeError
+
+# event: ids whose events are not equal. features: ids, of the pairs looked at, with other features in B.
+# lost: edges of A alone that are true by the new rule. unjudged: edges of A alone of which nobody knows.
+# separated: of `lost`, those whose ends are in two clusters of B.
+GATES = ("event", "features", "lost", "unjudged", "separated")
+# Whoever allows losses may say how many of them the clusters must make up for.
+_UNLIMITED = ("separated",)
+
+
+def judge_gates(
+    limits: Mapping[str, int | str], items: int, events: Events, unequal_features: int, edges: Pairs
+) -> tuple[Gate, ...]:
+    """One gate a class. limits: a number, or a share of A's items or edges such as "0.01%".
+
+    What was counted in a sample is put up to all pairs. Raises CrossfadeError where a class or limit is none.
+    """
+    if unknown := sorted(set(limits) - set(GATES)):
+        raise CrossfadeError(f"gate {unknown[0]!r} is none of an upgrade's classes {', '.join(GATES)}")
+    found = {
+        "event": (events.total, items),
+        "features": (unequal_features, items),
+        "lost": (edges.lost.estimated(edges.lost.true(YES)), edges.in_a),
+        "unjudged": (edges.lost.estimated(edges.lost.true(UNKNOWN)), edges.in_a),
+        "separated": (edges.lost.estimated(edges.lost.apart(YES)), edges.in_a),
+    }
+    return tuple(Gate(kind, _limit(kind, limits, found[kind][1]), found[kind][0]) for kind in GATES)
+
+
+def _limit(kind: str, limits: Mapping[str, int | str], of: int) -> int | None:
+    if kind in limits:
+        return limit_of(kind, limits[kind], of)
+    return None if kind in _UNLIMITED else 0

@@ -129,7 +129,9 @@ class Upgrade:
             if one is None or other is None:
                 continue
             rows, count = channel["bands"]["rows"], channel["bands"]["count"]
-            bands = sum(one[i * rows : i * rows + rows] == other[i * rows : i * rows + rows] for i in range(count))
+            bands = sum(
+                one[i * rows : i * rows + rows] == other[i * rows : i * rows + rows] for i in range(count)
+            )
             numbers: Numbers | None = (sum(p == q for p, q in zip(one, other, strict=True)), len(one))
             if channel["match"]["rule"] != "agreement":
                 numbers = self.measure(run, channel, x, y)

@@ -36,13 +36,12 @@ def funnel(result: Result) -> Html:
     stages = list(_stages(result))
     most = max(max(s.rows.rows_a, s.rows.rows_b) for s in stages) or 1
     chain = "\n".join(_link(stage, most) for stage in stages)
-    says = (
-        "Each stage is made from the one before it, so a difference shows again at every stage after the one"
-    )
     return Html(
-        f'<section id="stages"><h2>Where differences begin</h2>\n'
-        f'<p class="lead">{says} where it began. It is counted once, where it began.</p>\n'
-        f'<ol class="chain">\n{chain}\n</ol>\n<p class="note">Bars: rows of the stage in A and in B.</p>\n{_table(result, stages)}</section>'
+        '<section id="stages"><h2>Where differences begin</h2>\n'
+        '<p class="lead">Each stage is made from the one before it, so a difference shows again at every stage '
+        "after the one where it began. It is counted once, where it began.</p>\n"
+        f'<ol class="chain">\n{chain}\n</ol>\n<p class="note">Bars: rows of the stage in A and in B.</p>\n'
+        f"{_table(result, stages)}</section>"
     )
 
 

@@ -25,7 +25,7 @@ h3 { font-size: 16px; line-height: 1.35; font-weight: 600; margin: 0; }
 section > h3 { margin: 18px 0 10px; }
 .wide { overflow-x: auto; margin: 0 0 22px; }
 .wide table { margin: 0; display: table; }
-th.text, td.text { text-align: left; overflow-wrap: anywhere; min-width: 5ch; }
+th.text, td.text { text-align: left; overflow-wrap: break-word; }
 .stages th { vertical-align: bottom; max-width: 14ch; line-height: 1.3; }
 .numbers td:not(:first-child), .numbers th:not(:first-child) { text-align: right; }
 .prose td { max-width: 34ch; vertical-align: top; }
@@ -63,7 +63,7 @@ summary + * { margin-top: 10px; }
 .what { display: flex; flex-wrap: wrap; align-items: baseline; gap: 4px 8px; margin: 0 0 4px; }
 .what small { color: var(--quiet); font-size: 13px; margin-left: auto; }
 .id { font-weight: 600; overflow-wrap: anywhere; }
-.fields { margin: 4px 0 0; font-size: 13.5px; width: 100%; table-layout: fixed; }
+.fields { display: table; margin: 4px 0 0; font-size: 13.5px; width: 100%; table-layout: fixed; }
 .fields th, .fields td { text-align: left; padding: 2px 14px 2px 0; border: 0; overflow-wrap: anywhere;
   vertical-align: top; }
 .fields th:first-child { width: 19%; } .fields th { color: var(--quiet); }
@@ -128,6 +128,8 @@ b.k3 { background: var(--k3); } b.k4 { background: var(--k4); }
   .top h1 { font-size: 36px; } .top .sentence { font-size: 18px; }
   .both { grid-template-columns: 1fr; }
   .figures { gap: 12px 26px; }
+  .wide td, .wide th { font-size: 13px; padding-left: 14px; }
+  .wide td:first-child, .wide th:first-child { padding-left: 0; }
   .fields th:first-child { width: 24%; } .fields td:last-child { width: 22%; }
   .what small { margin-left: 0; flex-basis: 100%; }
 }

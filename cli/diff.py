@@ -15,6 +15,7 @@ from parity.render import show
 from parity.show import console
 from parity.spread import Spread, one_by_one
 from shared.durable import write_bytes
+from shared.errors import CrossfadeError
 from shared.run import Run, open_run
 
 
@@ -23,6 +24,13 @@ from shared.run import Run, open_run
 @click.argument("run_b", metavar="RUN")
 @click.option(
     "--json", "json_file", metavar="FILE", help="Write the result as JSON; - prints it instead of the tables."
+)
+@click.option(
+    "--html",
+    "html_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the result as one HTML file, with plots and the pictures or texts of clusters that differ.",
 )
 @click.option(
     "--verify", is_flag=True, help="Read every byte and row, and hold both runs against their manifests."
@@ -68,6 +76,7 @@ def command(
     run_a: str,
     run_b: str,
     json_file: str | None,
+    html_file: Path | None,
     verify: bool,
     lake: Path | None,
     no_lake: bool,
@@ -85,7 +94,7 @@ def command(
     """
     if upgrade:
         others = {"--known": known_file, "--lake": lake, "--allow-late": allow_late}
-        others |= {"--engine spark": engine == "spark"}
+        others |= {"--engine spark": engine == "spark", "--html": html_file}
         return run_upgrade(run_a, run_b, json_file, verify, gates, others)
     if lake and no_lake:
         raise click.UsageError("--lake and --no-lake contradict each other; give one of them")
@@ -106,8 +115,21 @@ def command(
     else:
         show(result, console())
         if json_file:
-            write_bytes(Path(json_file), to_json(result))
+            _write(Path(json_file), to_json(result))
+    if html_file:
+        from parity.report.page import diff_page  # with Pillow and numba, which tables do without
+
+        _write(html_file, diff_page(*runs, result, named).encode())
     return 0 if result.passed else 1
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        write_bytes(path, data)
+    except OSError as error:
+        raise CrossfadeError(
+            f"{path} cannot be written ({error.strerror}); name a file in a folder that is there"
+        ) from error
 
 
 def _spark(master: str | None) -> Spread:

@@ -142,7 +142,9 @@ class Upgrade:
 
     def histogram(self, which: str, name: str) -> list[int]:
         """Edges in bins of a tenth, or of ten inliers, by the features of B's channel `name`, or else A's."""
-        channel = next(c for side in (self.b, self.a) for c in side.channels if c["name"] == name)
+        channels = [] if name.endswith(" (A)") else self.b.channels
+        channels = [*channels, *self.a.channels]
+        channel = next(c for c in channels if c["name"] == name.removesuffix(" (A)"))
         bins = [0] * 10
         for pair in self.side("edges", which).told:
             numbers = self.measure(self.b, channel, *pair)

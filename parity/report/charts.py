@@ -53,8 +53,16 @@ def _grid(scale: Scale, ticks: list[int]) -> Iterator[str]:
     for tick in ticks:
         y = scale(tick)
         yield f'<path class="grid" d="M{_LEFT} {y:g}h{_WIDE}"/>'
-        yield f'<text x="{_LEFT - 7}" y="{y + 4:g}" text-anchor="end">{number(tick)}</text>\n'
+        yield f'<text x="{_LEFT - 7}" y="{y + 4:g}" text-anchor="end">{_short(tick)}</text>\n'
     yield f'<path class="base" d="M{_LEFT} {_y(0):g}h{_WIDE}"/>\n'
+
+
+def _short(value: int) -> str:
+    """Such as 5,000, 20k or 1M: there is room for six letters."""
+    for size, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if value >= max(size, 10_000):
+            return f"{value / size:g}{letter}"
+    return number(value)
 
 
 def _bars(histogram: Histogram, scale: Scale) -> Iterator[str]:

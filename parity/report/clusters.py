@@ -42,11 +42,12 @@ def clusters(result: Result, material: Material) -> Html:
 
 def _lead(found: ClusterComparison) -> str:
     counts = ", ".join(counted(count, _NOUNS.get(kind, kind)) for kind, count in found.counts if count)
-    together = f"{number(found.pairs_common)} are together in B as well"
+    others = found.pairs_b - found.pairs_common
+    besides = f"{number(others)} that A has not" if others else "no others"
     return (
-        f"Compared without regard to which item is the head: {counts or 'the same groups'}. Of the "
-        f"{counted(found.pairs_a, 'pair')} that A has in one cluster, {together}; B has "
-        f"{number(found.pairs_b - found.pairs_common)} that A has not."
+        f"Compared without regard to which item is the head: {counts or 'the same groups'}. "
+        f"Of the {counted(found.pairs_a, 'pair')} that A has in one cluster, {number(found.pairs_common)} "
+        f"are together in B as well; B has {besides}."
     )
 
 

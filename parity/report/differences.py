@@ -9,6 +9,7 @@ from parity.result import Difference, Result
 from parity.show import counted, number, printable
 
 LISTED = 200
+OPEN = 10  # of them seen at once; the others open on request
 
 
 def differences(result: Result) -> Html:
@@ -19,7 +20,7 @@ def differences(result: Result) -> Html:
         total = result.total - len(result.dead_letters)
         if len(shown) < total:
             parts.append(f"<p>The first {number(len(shown))} of {number(total)}. {_MORE}</p>")
-        parts.append(f"{_why(result, shown[0])}\n{_list(shown)}")
+        parts.append(f"{_why(result, shown[0])}\n{_folded(shown)}")
     if not parts:
         return Html("")
     body = "\n".join(parts)
@@ -27,6 +28,15 @@ def differences(result: Result) -> Html:
 
 
 _MORE = "<code>crossfade diff --json</code> writes the first 1,000 with all their fields."
+
+
+def _folded(shown: Sequence[Difference]) -> Html:
+    first, others = shown[:OPEN], shown[OPEN:]
+    if not others:
+        return _list(first)
+    return Html(
+        f"{_list(first)}\n<details><summary>{number(len(others))} more</summary>{_list(others)}</details>"
+    )
 
 
 def _list(shown: Iterable[Difference]) -> Html:

@@ -14,7 +14,6 @@ from parity.report.stages import funnel
 from parity.report.style import STYLE
 from parity.report.verdict import gates, top
 from parity.result import Result
-from shared.durable import write_bytes
 from shared.run import Run
 
 _NAMES = {
@@ -29,9 +28,9 @@ _NAMES = {
 }
 
 
-def write_diff_page(path: Path, a: Run, b: Run, result: Result, lake: Path | None) -> None:
-    """lake: where the payloads of the runs are, for pictures and texts. Errors: see `gather`."""
-    write_bytes(path, render(result, gather(a, b, result, lake)).encode())
+def diff_page(a: Run, b: Run, result: Result, lake: Path | None) -> str:
+    """The page. lake: where the payloads of the runs are, for pictures and texts. Errors: see `gather`."""
+    return render(result, gather(a, b, result, lake))
 
 
 def render(result: Result, material: Material) -> str:

@@ -36,10 +36,11 @@ def funnel(result: Result) -> Html:
     stages = list(_stages(result))
     most = max(max(s.rows.rows_a, s.rows.rows_b) for s in stages) or 1
     chain = "\n".join(_link(stage, most) for stage in stages)
+    title = "Where differences begin" if result.total else "The seven stages"
     return Html(
-        '<section id="stages"><h2>Where differences begin</h2>\n'
-        '<p class="lead">Each stage is made from the one before it, so a difference shows again at every stage '
-        "after the one where it began. It is counted once, where it began.</p>\n"
+        f'<section id="stages"><h2>{title}</h2>\n'
+        '<p class="lead">Each stage is made from the one before it, so a difference shows again at every '
+        "stage after the one where it began. It is counted once, where it began.</p>\n"
         f'<ol class="chain">\n{chain}\n</ol>\n<p class="note">Bars: rows of the stage in A and in B.</p>\n'
         f"{_table(result, stages)}</section>"
     )
@@ -95,7 +96,8 @@ def _table(result: Result, stages: list[_Stage]) -> Html:
     ]
     begin = [f"begin here: {kind}" for kind in kinds]
     columns = ["stage", "rows A", "rows B", "rows that differ", *begin, "later rows they explain"]
-    return table(columns, rows, "stages numbers")
+    shown = len(columns) if result.total else 4
+    return table(columns[:shown], [row[:shown] for row in rows], "stages numbers")
 
 
 def _count(value: int) -> Html:

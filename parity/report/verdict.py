@@ -10,10 +10,10 @@ _HEADLINES = {"parity": "Parity", "within gates": "Within the gates", "differenc
 _CLASSES = {
     "missing": "A has it, B does not",
     "extra": "B has it, A does not",
-    "wrong": "both have it, and it is not the same",
-    "late": "it comes from events that only one of the runs had seen",
-    "known": "expected: registered with an owner, a reason and an expiry",
-    "uncovered": "a run does not hold what the lake says",
+    "wrong": "both have it, not the same",
+    "late": "of events that only one run had seen",
+    "known": "registered, with owner and expiry",
+    "uncovered": "not what the lake says",
 }
 
 
@@ -49,7 +49,8 @@ def sentences(result: Result) -> Iterator[str]:
         yield f"{_who(result)}{_where(result)}{gates}."
         explained = sum(cause.explains for cause in result.causes)
         if explained:
-            yield f"They explain {counted(explained, 'further row')} that {_verb(explained, 'differ')}."
+            they = "They explain" if result.total > 1 else "It explains"
+            yield f"{they} {counted(explained, 'further row')} that {_verb(explained, 'differ')}."
     elif result.uncovered:
         yield f"The two runs are equal in all {number(rows)} rows, but they are not what the lake says."
     else:
@@ -63,7 +64,8 @@ def sentences(result: Result) -> Iterator[str]:
     yield from _lake(result)
     for use in result.known:
         if not use.passed:
-            yield f"The known difference “{use.name}” is {use.state} ({use.found} found, at most {use.cap})."
+            over = f"is over its cap: {number(use.found)} where at most {number(use.cap)} may be"
+            yield f"The known difference “{use.name}” {'has expired' if use.state == 'expired' else over}."
 
 
 def _who(result: Result) -> str:
@@ -79,7 +81,7 @@ def _who(result: Result) -> str:
 def _where(result: Result) -> str:
     begun = [(cause.cause, cause.total) for cause in result.causes if cause.total]
     if len(begun) == 1:
-        every = "all begin" if result.total > 1 else "it begins"
+        every = "all begin" if result.total > 1 else "beginning"
         return f", {every} at the {begun[0][0]} stage"
     return f", beginning at the stages {', '.join(f'{cause} ({number(count)})' for cause, count in begun)}"
 
@@ -88,8 +90,11 @@ def _gates(result: Result) -> str:
     """What the gates say of the differences; empty where they fail for another reason."""
     failed = [gate for gate in result.gates if not gate.passed and gate.kind != "uncovered"]
     if result.passed:
-        every = all(cause.known == cause.total for cause in result.causes)
-        return "all of them are known and registered" if every else "the gates allow that many"
+        if all(cause.known == cause.total for cause in result.causes):
+            return "registered as known, and within the cap"
+        if all(cause.late == cause.total for cause in result.causes):
+            return "of events that only one run had seen"
+        return "the gates allow that many"
     if failed and all(gate.limit == 0 for gate in failed):
         some = [gate.kind for gate in result.gates if gate.passed and gate.found]
         return f"the gates allow none{f' that is {_or(failed)}' if some else ''}"
@@ -125,10 +130,10 @@ def _lake(result: Result) -> Iterator[str]:
 def gates(result: Result) -> Html:
     rows = [
         (
-            Html(f'<span class="kind {gate.kind if gate.found else ""}">{gate.kind}</span>'),
+            Html(f'<span class="{_class(gate)}">{gate.kind}</span>'),
             _CLASSES[gate.kind],
             gate.found,
-            "any number" if gate.limit is None else number(gate.limit),
+            "any" if gate.limit is None else number(gate.limit),
             _state(gate, result),
         )
         for gate in result.gates
@@ -137,6 +142,11 @@ def gates(result: Result) -> Html:
         f'<section id="gates"><h2>What the gates allow</h2>\n'
         f"{table(['class', 'what it means', 'found', 'allowed', ''], rows)}</section>"
     )
+
+
+def _class(gate: Gate) -> str:
+    """Coloured only where there is something to see."""
+    return f"kind {gate.kind}" if gate.found else "kind"
 
 
 def _state(gate: Gate, result: Result) -> Html:

@@ -1,6 +1,6 @@
 """Which channels of two specs look at the same features, and by what a pair of them is judged exactly."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,13 +50,8 @@ def kinds_of(a: Run, b: Run) -> tuple[Kind, ...]:
         for channel, said in zip(spec.channels, run.manifest["contract"]["channels"], strict=True):
             key = _features(run, channel, said)
             found.setdefault(key, ([], []))[side].append(channel)
-    names: list[str] = []
-    for of_a, of_b in found.values():
-        names.append(_name(names, [*of_b, *of_a], "A" if not of_b else "B"))
-    return tuple(
-        Kind(name, _WHAT[(*sides[B], *sides[A])[0].match.rule], (tuple(sides[A]), tuple(sides[B])))
-        for name, sides in zip(names, found.values(), strict=True)
-    )
+    names_b = {channel.name for _, of_b in found.values() for channel in of_b}
+    return tuple(_kind(of_a, of_b, names_b) for of_a, of_b in found.values())
 
 
 def rule_text(channel: Channel) -> str:
@@ -77,10 +72,8 @@ def _features(run: Run, channel: Channel, said: dict[str, Any]) -> bytes:
     return orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
 
 
-def _name(taken: Iterable[str], channels: list[Channel], side: str) -> str:
-    name = channels[0].name
-    if name in taken:
-        name = f"{name} ({side})"
-    while name in taken:
-        name += "'"
-    return name
+def _kind(of_a: list[Channel], of_b: list[Channel], names_b: Collection[str]) -> Kind:
+    """With the name of its first channel; A's, where B has another channel of that name, as such."""
+    first = (of_b or of_a)[0]
+    name = first.name if of_b or first.name not in names_b else f"{first.name} (A)"
+    return Kind(name, _WHAT[first.match.rule], (tuple(of_a), tuple(of_b)))

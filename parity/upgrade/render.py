@@ -106,13 +106,12 @@ def _ratio(cost: Cost) -> str:
 def _verdict(result: Upgrade) -> Text:
     edges = result.edges
     missed, unknown = (_estimate(edges.lost, edges.lost.true(truth)) for truth in (YES, UNKNOWN))
-    lost = f"of {counted(edges.in_a, 'edge')} {missed} lost that are true by the new rule"
+    lost = f"of A's {counted(edges.in_a, 'edge')} B misses {missed} that its own rule takes"
     if edges.lost.true(YES):
-        lost += f" ({_estimate(edges.lost, edges.lost.apart(YES))} of them in two clusters)"
+        lost += f" ({_estimate(edges.lost, edges.lost.apart(YES))} with ends in two clusters)"
     if edges.lost.true(UNKNOWN):
-        lost += f", {unknown} that nobody can judge"
-    found = _estimate(edges.gained, sum(t.pairs for t in edges.gained.truths if t.new == YES))
-    said = f"{lost}; {found} gained that are true by it"
+        lost += f" and {unknown} that nobody can judge"
+    said = f"{lost}; it gains {_estimate(edges.gained, edges.gained.true(YES))} that its rule takes"
     if result.verdict == "nothing lost":
         return Text(f"NOTHING LOST: {said}.", "bold green")
     if result.passed:

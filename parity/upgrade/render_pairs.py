@@ -12,7 +12,7 @@ _MEANS = {
     (YES, YES): "true by both: the other run misses it",
     (NO, YES): "true by the new rule alone",
     (YES, NO): "true by the old rule alone",
-    (NO, NO): "true by neither: an estimate took it",
+    (NO, NO): "true by neither",
     (UNKNOWN, YES): "true by the new rule; the old: unknown",
     (UNKNOWN, NO): "not true by the new rule; the old: unknown",
     (YES, UNKNOWN): "true by the old rule; the new: unknown",
@@ -29,6 +29,7 @@ def show_pairs(result: Upgrade, out: Console) -> None:
     out.print()
     for pairs in both:
         _show_truths(pairs, out)
+    _show_contradictions(result, out)
     _show_whys(result.edges, out)
     for judge in result.judges:
         if sum(judge.gained + judge.lost):
@@ -64,6 +65,21 @@ def _show_truths(pairs: Pairs, out: Console) -> None:
             of = number(side.pairs - side.set_aside)
             out.print(Text(f"Of those {name} a sample of {number(side.sample)} of {of} was judged.", "dim"))
     out.print()
+
+
+def _show_contradictions(result: Upgrade, out: Console) -> None:
+    """Edges that a run has against its own rule. Where that is exact, no spec explains them."""
+    for run, side, rules, has in (
+        ("A", result.edges.lost, [r for judge in result.judges for r in judge.rules_a], "old"),
+        ("B", result.edges.gained, [r for judge in result.judges for r in judge.rules_b], "new"),
+    ):
+        wrong = sum(truth.pairs for truth in side.truths if getattr(truth, has) == NO)
+        if wrong and not any(rule.startswith("agreement") for rule in rules):
+            what = (
+                f"{run} has {counted(wrong, 'edge')} that its own rule does not take: its engine is at fault"
+            )
+            out.print(Text(f"{what}; compare it with another engine's run of its spec.", "bold red"))
+            out.print()
 
 
 def _show_whys(edges: Pairs, out: Console) -> None:

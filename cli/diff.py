@@ -59,17 +59,17 @@ from shared.run import Run, open_run
     "--allow-late", is_flag=True, help="Compare runs at two fences of one log; what only one saw is `late`."
 )
 @click.option(
+    "--upgrade",
+    is_flag=True,
+    help="RUN of an old spec and RUN of a new one over the same events: what is gained and lost, judged by "
+    "the features. Gates: event, features, lost, unjudged, parted  [0; parted: any number].",
+)
+@click.option(
     "--engine",
     type=click.Choice(["local", "spark"]),
     default="local",
     show_default=True,
     help="Where rows are read: spark spreads them over a cluster whose workers see the runs' paths.",
-)
-@click.option(
-    "--upgrade",
-    is_flag=True,
-    help="RUN of an old spec and RUN of a new one over the same events: what is gained and lost, judged by "
-    "the features. Gates: event, features, lost, unjudged, separated  [0; separated: any number].",
 )
 @click.option("--master", help="Spark master URL, with --engine spark  [all cores of this machine].")
 def command(

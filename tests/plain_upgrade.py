@@ -45,14 +45,14 @@ class Plain:
 
 @dataclass
 class Side:
-    """Of the pairs gained or lost: all, those set aside, and of the others (old, new, together) and why."""
+    """Of the pairs gained or lost: all, those set aside, and of the others (old, new), parted, why."""
 
     pairs: int = 0
     set_aside: int = 0
     truths: Counter[tuple[str, str]] = field(default_factory=Counter)
-    together: Counter[tuple[str, str]] = field(default_factory=Counter)
+    parted: Counter[tuple[str, str]] = field(default_factory=Counter)
     whys: Counter[str] = field(default_factory=Counter)
-    told: dict[Pair, tuple[str, str, str, bool]] = field(default_factory=dict)
+    told: dict[Pair, tuple[str, str, str, bool, bool]] = field(default_factory=dict)
 
 
 class Upgrade:
@@ -81,14 +81,14 @@ class Upgrade:
                 found.set_aside += 1
                 continue
             truth = self.true(self.a, *pair), self.true(self.b, *pair)
-            together = pair[0] in other.heads and other.heads[pair[0]] == other.heads.get(pair[1])
+            together = [self.together(run, *pair) for run in (self.a, self.b)]
             misses = truth[0 if which == "gained" else 1] == "yes"
             why = self.why(other, *pair) if misses and family == "edges" else ""
             found.truths[truth] += 1
-            found.together[truth] += together
+            found.parted[truth] += together == [which == "lost", which == "gained"]
             if why:
                 found.whys[why] += 1
-            found.told[pair] = (*truth, why, together)
+            found.told[pair] = (*truth, why, *together)
         return found
 
     def kept(self, family: str) -> tuple[int, int, int]:
@@ -97,6 +97,9 @@ class Upgrade:
         both = a.keys() & b.keys()
         channel = sum(a[pair][0] != b[pair][0] for pair in both)
         return len(both), channel, sum(a[pair] != b[pair] for pair in both) - channel
+
+    def together(self, run: Plain, x: str, y: str) -> bool:
+        return x in run.heads and run.heads[x] == run.heads.get(y)
 
     def true(self, run: Plain, x: str, y: str) -> str:
         """yes, no or unknown, by a run's rule on the features alone."""

@@ -9,10 +9,10 @@ from shared.errors import CrossfadeError
 
 # event: ids whose events are not equal. features: ids, of the pairs looked at, with other features in B.
 # lost: edges of A alone that are true by the new rule. unjudged: edges of A alone of which nobody knows.
-# separated: of `lost`, those whose ends are in two clusters of B.
-GATES = ("event", "features", "lost", "unjudged", "separated")
+# parted: of `lost`, those whose ends are in one cluster of A and in two of B.
+GATES = ("event", "features", "lost", "unjudged", "parted")
 # Whoever allows losses may say how many of them the clusters must make up for.
-_UNLIMITED = ("separated",)
+_UNLIMITED = ("parted",)
 
 
 def judge_gates(
@@ -29,7 +29,7 @@ def judge_gates(
         "features": (unequal_features, items),
         "lost": (edges.lost.estimated(edges.lost.true(YES)), edges.in_a),
         "unjudged": (edges.lost.estimated(edges.lost.true(UNKNOWN)), edges.in_a),
-        "separated": (edges.lost.estimated(edges.lost.apart(YES)), edges.in_a),
+        "parted": (edges.lost.estimated(edges.lost.parted(YES)), edges.in_a),
     }
     return tuple(Gate(kind, _limit(kind, limits, found[kind][1]), found[kind][0]) for kind in GATES)
 

@@ -108,7 +108,7 @@ def _verdict(result: Upgrade) -> Text:
     missed, unknown = (_estimate(edges.lost, edges.lost.true(truth)) for truth in (YES, UNKNOWN))
     lost = f"of A's {counted(edges.in_a, 'edge')} B misses {missed} that its own rule takes"
     if edges.lost.true(YES):
-        lost += f" ({_estimate(edges.lost, edges.lost.apart(YES))} with ends in two clusters)"
+        lost += f" ({_estimate(edges.lost, edges.lost.parted(YES))} parted)"
     if edges.lost.true(UNKNOWN):
         lost += f" and {unknown} that nobody can judge"
     said = f"{lost}; it gains {_estimate(edges.gained, edges.gained.true(YES))} that its rule takes"
@@ -121,4 +121,6 @@ def _verdict(result: Upgrade) -> Text:
 
 
 def _estimate(side: OneSided, count: int) -> str:
-    return f"about {number(side.estimated(count))}" if side.sampled and count else number(count)
+    if not count:
+        return "none"
+    return f"about {number(side.estimated(count))}" if side.sampled else number(count)

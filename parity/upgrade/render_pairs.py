@@ -47,14 +47,16 @@ def _show_truths(pairs: Pairs, out: Console) -> None:
     sides = (pairs.gained, pairs.lost)
     if not any(side.pairs for side in sides):
         return
-    counts = [{(t.old, t.new): (t.pairs, t.together) for t in side.truths} for side in sides]
+    counts = [{(t.old, t.new): (t.pairs, t.parted) for t in side.truths} for side in sides]
     rows = [
         (means, *(cell for count in counts for cell in count.get(truth, (0, 0))))
         for truth, means in _MEANS.items()
         if any(truth in count for count in counts)
     ]
-    title = f"The {pairs.what} gained and lost, by the features (together: in one cluster all the same)"
-    out.print(table(title, ["", "gained", "together in A", "lost", "together in B"], rows))
+    title = (
+        f"The {pairs.what} gained and lost, by the features (joined, parted: in one cluster of one run only)"
+    )
+    out.print(table(title, ["", "gained", "joined", "lost", "parted"], rows))
     for unequal, part in (("events", "set_aside"), ("features", "unequal")):
         gained, lost = (getattr(side, part) for side in sides)
         if gained or lost:
@@ -107,7 +109,7 @@ def _bar(count: int, most: int) -> str:
 
 
 def _show_missed(result: Upgrade, out: Console) -> None:
-    """The most similar edges that B misses by its own rule, then those that nobody can judge."""
+    """Edges that B misses by its own rule, those that are parted first; then those that nobody can judge."""
     lost = [pair for pair in result.edges.lost.listed if pair.new != NO]
     if not lost:
         return
@@ -128,5 +130,10 @@ def _pair(pair: Pair) -> Text:
     )
     why = pair.why or "not judgeable"
     names = f"  {printable(pair.id, 26)} with {printable(pair.earlier, 26)}"
-    together = ", in one cluster" if pair.together else ""
-    return Text.assemble(names, (f"\n      {numbers}{': ' if numbers else ''}{why}{together}", "dim"))
+    places = {
+        (True, True): "in one cluster of both",
+        (True, False): "parted",
+        (False, True): "joined by others",
+    }
+    place = places.get((pair.together_a, pair.together_b), "in two clusters of both")
+    return Text.assemble(names, (f"\n      {numbers}{': ' if numbers else ''}{why}; {place}", "dim"))

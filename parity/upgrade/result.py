@@ -53,13 +53,13 @@ class Events:
 class Truth:
     """Of the judged pairs those that are true by the old rule as `old` says, by the new as `new` says.
 
-    together: how many of these have both ends in one cluster of the run that has not got the pair.
+    parted: how many of these are in one cluster of the run that has the pair, and not of the other.
     """
 
     old: str
     new: str
     pairs: int
-    together: int
+    parted: int
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Measure:
 class Pair:
     """A pair that one run has. why: of edges, why the other run has not got it, where its own rule takes it.
 
-    together: whether the other run has both ends in one cluster all the same.
+    together_a, together_b: whether both ends are in one cluster of A, of B.
     """
 
     id: str
@@ -83,7 +83,8 @@ class Pair:
     old: str
     new: str
     why: str
-    together: bool
+    together_a: bool
+    together_b: bool
     measures: tuple[Measure, ...]
 
 
@@ -112,9 +113,9 @@ class OneSided:
         """How many are true by the new rule as `new` says."""
         return sum(truth.pairs for truth in self.truths if truth.new == new)
 
-    def apart(self, new: str) -> int:
-        """How many of these have their ends in two clusters of the run that has not got them."""
-        return sum(truth.pairs - truth.together for truth in self.truths if truth.new == new)
+    def parted(self, new: str) -> int:
+        """How many of these are in one cluster of the run that has them, and not of the other."""
+        return sum(truth.parted for truth in self.truths if truth.new == new)
 
     def estimated(self, count: int) -> int:
         """A count of the sample, for all pairs: rounded up."""
@@ -125,8 +126,7 @@ class OneSided:
 class Pairs:
     """What became of A's edges, or of its memberships (a member with its head).
 
-    other_channel, other_numbers: of those kept, how many another channel matches, or the same with other
-    numbers.
+    other_channel, other_numbers: of those kept, matched by another channel, by the same with other numbers.
     """
 
     what: str

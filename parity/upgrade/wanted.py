@@ -59,7 +59,7 @@ def wanted(columns: Iterable[pa.ChunkedArray]) -> Wanted:
     return Wanted(ids, seed, hashes[places], places)
 
 
-def heads(run: Run, ids: Wanted) -> pa.Array:
+def read_heads(run: Run, ids: Wanted) -> pa.Array:
     """string[n]: the head of each wanted id in a run; null where it is in no cluster."""
     rows, names = [np.empty(0, np.int64)], [pa.array([], pa.string())]
     with reading(run, "clusters"):

@@ -15,7 +15,7 @@ from parity.upgrade.kinds import A, B, Kind
 from parity.upgrade.pairs import EDGE, PAIR, Compared
 from parity.upgrade.result import YES
 from parity.upgrade.sides import NO_WHY, Judged
-from parity.upgrade.wanted import heads, wanted
+from parity.upgrade.wanted import read_heads, wanted
 from shared.run import Run
 from shared.spec import Channel
 
@@ -42,7 +42,7 @@ def weigh(
     samples = [sample for family in families for sample in (family.gained, family.lost)]
     ids = wanted(sample.table.column(end) for sample in samples for end in PAIR.names)
     features = read_records(runs, kinds, ids, folder)
-    heads_of = [heads(run, ids) for run in runs]
+    heads_of = [read_heads(run, ids) for run in runs]
     found = []
     for family in families:
         sides = []
@@ -59,8 +59,8 @@ def weigh(
                 of[left[missed]] = of[right[missed]] = True
                 signatures = read_signatures(runs[other], [c for c, _ in channels], ids, of, folder)
                 whys[missed] = why_missed(channels, signatures, features, left[missed], right[missed])
-            together = _together(heads_of[other], left, right)
-            sides.append(Judged(sample, judgement, equal, truth, whys, together))
+            together = tuple(_together(heads, left, right) for heads in heads_of)
+            sides.append(Judged(sample, judgement, equal, other, whys, together))
         found.append(Weighed(*sides))
     return found, int(features.unequal.sum())
 
@@ -70,6 +70,6 @@ def _channels(kinds: Sequence[Kind], side: int) -> list[tuple[Channel, int]]:
     return [(channel, place) for place, kind in enumerate(kinds) for channel in kind.channels[side]]
 
 
-def _together(heads_of: pa.Array, left: Int64s, right: Int64s) -> Bools:
-    same = pc.equal(heads_of.take(pa.array(left)), heads_of.take(pa.array(right)))
+def _together(heads: pa.Array, left: Int64s, right: Int64s) -> Bools:
+    same = pc.equal(heads.take(pa.array(left)), heads.take(pa.array(right)))
     return np.asarray(pc.fill_null(same, False).to_numpy(zero_copy_only=False), bool)

@@ -11,9 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+import pyarrow as pa
+
 from parity.evidence import Evidence
 from parity.result import CAUSES, Difference
 from parity.rows import Change
+from shared import traces
 
 # The tables whose rows an id has for itself, and the stage that each stands for.
 _OWN = (
@@ -81,13 +84,14 @@ def _candidate_roots(
     others = sorted(own, key=lambda item: own[item].order)
     shifted = evidence.in_a_bucket_with([row.key[0] for row in rest], others)
     charged |= {item: own[other] for item, other in shifted.items()}
-    nowhere = _in_a_bucket_of_others(own, evidence) if len(shifted) < len(rest) else None
+    strangers = _in_buckets_of_others(own, evidence) if len(shifted) < len(rest) else {}
     roots = []
     for row in rest:
         (item,) = row.key
         if item not in charged:
-            charged[item] = nowhere or _Root("candidate", row.kind, item, None)
-            if not nowhere:
+            known = strangers.get(row.trace)
+            charged[item] = known or _Root("candidate", row.kind, item, None)
+            if not known:
                 roots.append(charged[item])
     for row in rows:
         root = charged[row.key[0]]
@@ -95,12 +99,19 @@ def _candidate_roots(
     return charged, roots
 
 
-def _in_a_bucket_of_others(own: Mapping[str, _Root], evidence: Evidence) -> _Root | None:
-    """An id with bucket entries but no signature: nobody can tell whose draws it shifted, so take it to be
-    those that nothing else explains."""
-    strangers = [item for item, root in own.items() if root.cause == "bucket" and root.kind != "missing"]
-    strangers = sorted(set(strangers) - evidence.with_signatures(strangers)) if strangers else []
-    return own[strangers[0]] if strangers else None
+def _in_buckets_of_others(own: Mapping[str, _Root], evidence: Evidence) -> dict[int, _Root]:
+    """By what a draw of it adds to a trace: the ids that have bucket entries and no signature.
+
+    Nobody can tell which buckets they are in, only who drew them.
+    """
+    found = [item for item, root in own.items() if root.cause == "bucket" and root.kind != "missing"]
+    strangers = sorted(set(found) - evidence.with_signatures(found)) if found else []
+    hashes = traces.id_hashes(pa.array(strangers, pa.string())).tolist()
+    return {
+        traces.signed(sign * value): own[item]
+        for item, value in zip(strangers, hashes, strict=True)
+        for sign in (1, -1)
+    }
 
 
 def _edge_roots(
@@ -115,7 +126,9 @@ def _edge_roots(
         turned = (earlier, later)  # the same edge the other way round
         drew = change.key if turned in keys else (later,)
         root = _first(own[item] for item in change.key if item in own)
-        root = root or _first(drawn[item] for item in drew if item in drawn) or roots.get(turned)
+        if change.kind != "wrong":  # what was drawn decides whether there is an edge, not how strong it is
+            root = root or _first(drawn[item] for item in drew if item in drawn)
+        root = root or roots.get(turned)
         if root:
             if root.cause == "match":
                 root.kind = "wrong"
@@ -137,7 +150,7 @@ def _cluster_roots(
 ) -> list[_Root]:
     """The differences that began at a cluster row; the other rows are added to what their roots explain.
 
-    Of the rows that nothing before explains, those began here that do not follow from their own run.
+    Those began here that do not follow from their own run, and what nothing else explains.
     """
     rows = {change.key[0]: change for change in changes}
     charged: dict[str, _Root] = {}
@@ -159,13 +172,23 @@ def _cluster_roots(
             if components:
                 dependents[item].append(other)
     _spread(charged, sorted(charged, key=lambda item: (charged[item].order, item)), dependents)
-    guilty = [] if components else sorted(evidence.wrongly_decided([i for i in rows if i not in charged]))
+    # To be near a cause explains nothing where that cause is allowed: what nothing explains, or only a
+    # late event, is held against its own run.
+    doubtful = [item for item in rows if item not in charged or charged[item].kind == "late"]
+    guilty = [] if components else sorted(evidence.wrongly_decided(doubtful))
+    guilty = [item for item in guilty if not _damaged_before({item, *rows[item].heads}, own)]
     roots = _guilty_roots(rows, guilty, charged)
     _spread(charged, guilty, dependents)
     roots += _spread_rest(rows, charged, depends, dependents)
     for item, root in charged.items():
         root.explains += not (root.cause == "cluster" and root.id == item)
     return roots
+
+
+def _damaged_before(ids: Iterable[str], own: Mapping[str, _Root]) -> bool:
+    """Whether an earlier stage of these ids is not the same on both sides, and not because one is late."""
+    roots = (own[item] for item in ids if item in own)
+    return any(root.kind != "late" and root.cause in ("event", "features", "signature") for root in roots)
 
 
 def _guilty_roots(
@@ -177,7 +200,7 @@ def _guilty_roots(
     for item, heads in heads_of.items():
         swapped = len(heads) == 2 and all(heads_of.get(head) == heads for head in heads)
         key = heads if swapped else (item,)
-        charged[item] = roots.setdefault(key, _Root("cluster", rows[item].kind, item, None))
+        charged[item] = roots.setdefault(key, _Root("cluster", rows[item].kind, key[0], None))
     return list(roots.values())
 
 

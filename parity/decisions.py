@@ -11,14 +11,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from parity.explain.features import columns as feature_columns
+from parity.explain.features import whole
 from parity.rows import parts
 from shared import digests
-from shared.heads import BECOMES_HEAD, UNKNOWN, decide, priority_key
+from shared.heads import BECOMES_HEAD, decide, priority_key
 from shared.run import CLUSTERS, EDGES, ITEMS, SIGNATURES, STAGES, VERIFICATION, Run
-from shared.similarity import ChannelFeatures, verify
+from shared.similarity import NO_MATCH, verify
+from shared.sketch import INDEXED
 from shared.spec import Channel, from_dict
+from shared.stored import Piece
 
-Match = tuple[int, int, int]  # the channel's order or NO_MATCH or UNKNOWN, numerator, denominator
+Match = tuple[int, int, int]  # the channel's order or or NO_MATCH, numerator, denominator
 Row = dict[str, Any]
 
 
@@ -31,7 +35,7 @@ def do_not_follow(run: Run, ids: Collection[str]) -> set[str]:
     order = {channel.name: place for place, channel in enumerate(channels)}
     edges: dict[str, dict[str, Match]] = {item: {} for item in ids}
     for row in _rows(run, EDGES.name, ids):
-        match = (order.get(row["channel"], UNKNOWN), row["numerator"], row["denominator"])
+        match = (order.get(row["channel"], NO_MATCH), row["numerator"], row["denominator"])
         edges[row["later"]][row["earlier"]] = match
     near = {*ids, *(other for matches in edges.values() for other in matches)}
     head_of = {row["id"]: row for row in _rows(run, CLUSTERS.name, near)}
@@ -43,6 +47,7 @@ def do_not_follow(run: Run, ids: Collection[str]) -> set[str]:
         row["id"]: priority_key(row["effective_time"], row["version_time"], row["id"].encode())
         for row in _rows(run, ITEMS.name, {head for heads in possible.values() for head in heads})
     }
+    indexed = {row["id"] for row in _rows(run, ITEMS.name, ids) if row["status"] in INDEXED}
     pairs = [
         (item, head)
         for item, heads in possible.items()
@@ -61,9 +66,8 @@ def do_not_follow(run: Run, ids: Collection[str]) -> set[str]:
             channel, numerator, denominator = matches[row]
             says = (pairs[row][1], channels[channel].name, numerator, denominator)
         stored = head_of.get(item)
-        if stored is None or says != tuple(
-            stored[n] for n in ("head", "channel", "numerator", "denominator")
-        ):
+        has = stored and tuple(stored[n] for n in ("head", "channel", "numerator", "denominator"))
+        if has != (says if item in indexed else None):
             wrong.add(item)
     return wrong
 
@@ -74,29 +78,24 @@ def _verified(
     """What verification says of pairs that have no edge: the head checks."""
     names = sorted({item for pair in pairs for item in pair})
     place = {name: i for i, name in enumerate(names)}
-    features = []
-    for channel in channels:
-        columns: dict[str, list[bytes | None]] = {}
-        for stage, name in ((SIGNATURES, "signature"), (VERIFICATION, "record")):
-            values: list[bytes | None] = [None] * len(names)
-            for row in _rows(run, stage.name, names):
-                if row["channel"] == channel.name and _whole(name, row[name], channel):
-                    values[place[row["id"]]] = row[name]
-            columns[name] = values
-        features.append(
-            ChannelFeatures(*(pa.array(columns[name], pa.large_binary()) for name in ("signature", "record")))
+    rows = {
+        (name, row["id"], row["channel"]): row[name]
+        for stage, name in ((SIGNATURES, "signature"), (VERIFICATION, "record"))
+        for row in _rows(run, stage.name, names)
+    }
+    spec = from_dict(run.manifest["spec"])
+    pieces = [
+        whole(
+            spec,
+            [Piece(*(rows.get((n, item, c.name)) for n in ("signature", "record"))) for c in channels],
         )
+        for item in names
+    ]
+    features = feature_columns(spec, pieces)
     left, right = (np.array([place[pair[side]] for pair in pairs], np.int64) for side in (0, 1))
     found = verify(channels, features, left, right)
     numbers = zip(found.channel.tolist(), found.numerator.tolist(), found.denominator.tolist(), strict=True)
     return dict(zip(pairs, numbers, strict=True))
-
-
-def _whole(name: str, value: bytes, channel: Channel) -> bool:
-    """No kernel may read past the end of a damaged row."""
-    if name == "signature":
-        return len(value) == 4 * channel.minhash.permutations
-    return channel.match.rule != "hamming" or len(value) == channel.extractor.bit_count // 8
 
 
 def _rows(run: Run, stage: str, ids: Collection[str]) -> Iterator[Row]:

@@ -117,8 +117,16 @@ def _count(
     for difference in mine:
         kinds[difference.kind] += 1
     for reason in dead if cause == "event" else ():
-        kinds["late" if late else "extra" if not reason.a else "missing" if not reason.b else "wrong"] += 1
+        kinds[_dead_class(reason, late)] += 1
     return CauseCount(cause, **kinds, explains=sum(difference.explains for difference in mine))
+
+
+def _dead_class(reason: FieldDifference, late: Late | None) -> str:
+    """Who saw more of the log may have more dead letters, and never fewer."""
+    a, b = int(reason.a or 0), int(reason.b or 0)
+    if late and late.ahead in (None, 0 if a > b else 1):
+        return "late"
+    return "extra" if not a else "missing" if not b else "wrong"
 
 
 def dead_letters(a: Run, b: Run) -> tuple[FieldDifference, ...]:

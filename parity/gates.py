@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from parity.result import CLASSES, CauseCount, Gate
 from shared.errors import CrossfadeError
-from shared.spec import GATES
+from shared.spec import GATES, LIMIT
 
 # Of these any number may be there: `known` has caps of its own, `late` is what --allow-late allows.
 _UNLIMITED = ("late", "known")
@@ -47,13 +47,8 @@ def _limit(kind: str, limits: Mapping[str, int | str], items: int) -> int | None
 def limit_of(kind: str, limit: int | str, of: int) -> int:
     """How many a limit allows: a number, or a share of `of` such as "0.01%". Raises CrossfadeError."""
     text = str(limit)
-    number, percent, rest = text.partition("%")
-    try:
-        value = Fraction(number)
-    except (ValueError, ZeroDivisionError):
-        value = Fraction(-1)
-    if value < 0 or rest or (not percent and value.denominator != 1):
+    if not LIMIT.fullmatch(text):
         raise CrossfadeError(
             f"gate {kind}={text} is neither a number of differences nor a share such as 0.01%"
         )
-    return int(value * of / 100) if percent else int(value)
+    return int(Fraction(text[:-1]) * of / 100) if text.endswith("%") else int(text)

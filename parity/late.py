@@ -20,12 +20,24 @@ class Late:
     fences: tuple[Fence, Fence]
     horizons: tuple[int, int]
 
+    @property
+    def ahead(self) -> int | None:
+        """The side that saw all that the other one did; None where neither did."""
+        a, b = (fence.positions() for fence in self.fences)
+        partitions = a.keys() | b.keys()
+        for side, (one, other) in enumerate(((a, b), (b, a))):
+            if all(one.get(p, 0) >= other.get(p, 0) for p in partitions):
+                return side
+        return None
+
     def of(self, items: pa.Table, side: int) -> list[bool]:
         """Of rows of `side` (0 = A): does the event lie past the other's fence, or is it too old there?"""
-        ends = self.fences[1 - side].positions()
-        partitions = items.column("partition").to_numpy()
-        end = np.array([ends.get(int(partition), 0) for partition in partitions], np.int64)
-        past = items.column("offset").to_numpy() >= end
+        offsets, partitions = (items.column(name).to_numpy() for name in ("offset", "partition"))
+        own, other = (
+            np.array([fence.positions().get(int(partition), 0) for partition in partitions], np.int64)
+            for fence in (self.fences[side], self.fences[1 - side])
+        )
+        past = (offsets >= other) & (offsets < own)  # past its own fence it is nobody's late event
         old = items.column("version_time").to_numpy() < self.horizons[1 - side]
         return [bool(flag) for flag in past | old]
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from parity.files import read_checked
 from parity.late import Late
 from parity.spread import Spread, one_by_one
-from shared import digests
+from shared import digests, traces
 from shared.run import STAGES, Run, Stage
 
 ROWS_AT_ONCE = 500_000  # of both runs together, unless one shard has more
@@ -31,7 +31,8 @@ class Change:
     """A key whose rows differ.
 
     heads: of a cluster row, on either side. status_only: of an item, its event is the same. late: of an
-    item, its event lies past the other run's fence, or is too old for it there.
+    item, its event lies past the other run's fence, or is too old for it there. trace: of a row of traces,
+    B's less A's (none: 0), modulo 2^64, as int64.
     """
 
     key: tuple[str, ...]
@@ -39,6 +40,7 @@ class Change:
     heads: tuple[str, ...] = ()
     status_only: bool = False
     late: bool = False
+    trace: int = 0
 
 
 def differing_shards(a: Run, b: Run, stage: str) -> list[int]:
@@ -93,22 +95,28 @@ def _changes(a: pa.Table, b: pa.Table, stage: Stage, late: Late | None) -> Itera
             tuple({row.head for row in rows if row.head is not None}),
             status_only=kind == "wrong" and len(rows) == 2 and rows[0].event == rows[1].event is not None,
             late=any(row.late for row in rows),
+            trace=traces.signed(
+                sum(row.trace for row in right.get(key, ())) - sum(row.trace for row in left.get(key, ()))
+            ),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """What of a row matters beside its key: a cluster row's head, the hash of an item's event."""
+    """What of a row matters beside its key: a cluster row's head, the hash of an item's event, a trace."""
 
     head: str | None = None
     event: tuple[int, int] | None = None
     late: bool = False
+    trace: int = 0
 
 
 def _keys(table: pa.Table, stage: str, late: Late | None, side: int) -> dict[tuple[str, ...], list[_Row]]:
     rows = [_Row()] * table.num_rows
     if stage == "clusters":
         rows = [_Row(head) for head in table.column("head").to_pylist()]
+    elif "trace" in table.column_names:
+        rows = [_Row(trace=trace) for trace in table.column("trace").to_pylist()]
     elif stage == "items":
         event = [name for name in STAGES[stage].digested if name != "status"]
         hashes = digests.row_hashes(table, event).tolist()

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from numba import njit
 
 from shared.geometry import count_inliers
@@ -63,7 +64,7 @@ def verify(
     result = Matches(np.full(n, NO_MATCH, np.int8), np.zeros(n, np.int64), np.zeros(n, np.int64))
     undecided = np.arange(n)
     for order, (channel, feature) in enumerate(zip(channels, features, strict=True)):
-        present = feature.signatures.is_valid().to_numpy(zero_copy_only=False)
+        present = _present(feature)
         undecided = undecided[result.channel[undecided] == NO_MATCH]
         rows = undecided[present[left[undecided]] & present[right[undecided]]]
         if channel.match.min_agreeing_bands and len(rows):
@@ -97,6 +98,12 @@ def measure(channel: Channel, feature: ChannelFeatures, left: Int64s, right: Int
     enough = present & (bands >= channel.match.min_agreeing_bands)
     accepted = enough & _accepts(channel, numerator, denominator)
     return Measures(present, agreeing, bands, numerator, denominator, accepted)
+
+
+def _present(feature: ChannelFeatures) -> npt.NDArray[np.bool_]:
+    """bool[n]: the items of which there is a signature and a record; no kernel may read what is not there."""
+    there = pc.and_(feature.signatures.is_valid(), feature.records.is_valid())
+    return np.asarray(there.to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def _agreeing_bands(channel: Channel, feature: ChannelFeatures, left: Int64s, right: Int64s) -> Int64s:

@@ -26,7 +26,7 @@ MATCH_SETTINGS = {  # what each rule is told
     "inliers": "min_inliers",
 }
 _DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,30})?")
-_GATE = re.compile(r"[0-9]{1,12}|[0-9]{1,3}(\.[0-9]{1,9})?%")
+LIMIT = re.compile(r"[0-9]{1,12}|[0-9]{1,3}(\.[0-9]{1,9})?%")
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ def _gates(data: Any) -> tuple[Limit, ...]:
         raise SpecError("[gates] must be a table")
     _only(data, set(GATES), "[gates]")
     for name, limit in data.items():
-        if not _GATE.fullmatch(str(limit)) or isinstance(limit, bool):
+        if not LIMIT.fullmatch(str(limit)) or isinstance(limit, bool):
             raise SpecError(f'[gates]: {name} must be a number of differences or a share such as "0.01%"')
     return tuple(data.items())
 

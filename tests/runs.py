@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from shared import digests
+from shared import digests, traces
 from shared.contract import contract_id
 from shared.fence import Fence
 from shared.run import STAGES, read_back, stage_entry, write_manifest
@@ -48,7 +48,8 @@ def bucket(name: str, entries: int = 4, trace: int = 0) -> dict[str, Any]:
 
 
 def drew(name: str, *others: str) -> dict[str, Any]:
-    return {"id": name, "pairs": len(others), "trace": sum(map(ord, "".join(others)))}
+    hashes = traces.id_hashes(pa.array(others, pa.string())).tolist()
+    return {"id": name, "pairs": len(others), "trace": traces.signed(sum(hashes))}
 
 
 def edge(earlier: str, later: str, numerator: int = 8, denominator: int = 10) -> dict[str, Any]:

@@ -30,6 +30,8 @@ def rows_of(history: History) -> tuple[runs.Rows, Spec]:
         rows["buckets"].append({"id": name, "entries": entries, "trace": trace})
     for name, (pairs, trace) in expected.candidates.items():
         rows["candidates"].append({"id": name, "pairs": pairs, "trace": trace})
+    for (name, channel), record in expected.records.items():
+        rows["verification"].append({"id": name, "channel": channel, "record": record})
     for (earlier, later), match in expected.edges.items():
         rows["edges"].append(runs.edge(earlier, later) | dict(zip(runs.MATCH, match, strict=True)))
     for name, (head, channel, *ratio) in expected.clusters.items():

@@ -56,7 +56,7 @@ def test_it_says_what_the_oracle_says_of_each_query_alone(seed: int) -> None:
         edges = [(name, names[-1]) in expected.edges for name in names[:-1]]
         heads = [expected.clusters[name][0] for name in names]
         answers = [edge or head == heads[-1] for edge, head in zip(edges, heads[:-1], strict=True)]
-        drawn, _ = oracle.draw(spec["channels"], names, expected.signatures)
+        drawn, _, _ = oracle.draw(spec["channels"], names, expected.signatures)
         candidates = [(name, names[-1]) in drawn for name in names[:-1]]
         assert found.answers[query - size].tolist() == answers
         assert found.candidates[query - size].tolist() == candidates

@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from parity.spread import Spread, one_by_one
 from shared import digests
 from shared.errors import SourceError
 from shared.run import STAGES, Run, Stage
+from shared.stage_writer import CONTRACT_KEY
 
 _SHARD, _DIGEST = re.compile("[0-9a-f]{2}"), re.compile("[0-9]+:[0-9a-f]{32}")
 AGAIN = "the run is damaged; write it again"
@@ -54,7 +56,7 @@ def _verify_file(run: Run, named: tuple[str, dict[str, Any]]) -> digests.Digest:
     with pq.ParquetFile(path) as file:
         for group in range(file.num_row_groups):
             for batch in file.iter_batches(row_groups=[group]):
-                total += _digest(run, STAGES[name], pa.table(batch))
+                total += _digest(run, STAGES[name], _as_stored(path, STAGES[name], pa.table(batch)))
     return total
 
 
@@ -67,6 +69,7 @@ def read_checked(run: Run, stage: Stage, shards: Iterable[int]) -> pa.Table:
         raise SourceError(
             f"{run.path}: the rows of {stage.name} cannot be read ({error}); {AGAIN}"
         ) from error
+    table = _as_stored(run.path, stage, table)
     stated = {shard: digest for shard, digest in run.digests(stage.name).items() if int(shard, 16) in wanted}
     _require(run, stage.name, stated, _digest(run, stage, table).to_json())
     return table
@@ -83,11 +86,25 @@ def _check_file(run: Run, entry: dict[str, Any]) -> None:
     if size != entry["bytes"]:
         raise SourceError(f"{path} has {size} bytes, by the manifest {entry['bytes']}; {AGAIN}")
     try:
-        rows = pq.read_metadata(path).num_rows
+        footer = pq.read_metadata(path)
+        rows, contract = footer.num_rows, (footer.metadata or {}).get(CONTRACT_KEY)
     except (OSError, pa.ArrowException) as error:
         raise SourceError(f"{path} is no Parquet file ({error}); {AGAIN}") from error
+    if contract != run.contract_id.encode():
+        raise SourceError(f"{path} is of another contract than its manifest's {run.contract_id}; {AGAIN}")
     if rows != entry["rows"]:
         raise SourceError(f"{path} has {rows} rows, by the manifest {entry['rows']}; {AGAIN}")
+
+
+def _as_stored(where: Path, stage: Stage, table: pa.Table) -> pa.Table:
+    """The rows in the stage's own columns and types, none of them null. SourceError where they are not."""
+    try:
+        table = table.select(stage.schema.names)
+        if null := [name for name in stage.schema.names if table.column(name).null_count]:
+            raise SourceError(f"{where}: {stage.name} has rows without {null[0]}; {AGAIN}")
+        return table.cast(stage.schema)
+    except (KeyError, ValueError, pa.ArrowException) as error:
+        raise SourceError(f"{where}: {stage.name} has not the columns of a run ({error}); {AGAIN}") from error
 
 
 def _digest(run: Run, stage: Stage, table: pa.Table) -> digests.Digest:

@@ -210,7 +210,8 @@ def _verdict(result: Result) -> Text:
     if result.uncovered:
         found += f"; {counted(result.uncovered, 'id')} not as the lake has them"
     if result.passed:
-        return Text(f"WITHIN GATES: {found}.", "bold yellow")
+        explained = sum(count.explains for count in result.causes)
+        return Text(f"WITHIN GATES: {found}; {number(explained)} of them explained.", "bold yellow")
     failed = [f"{use.name} is {use.state}" for use in result.known if not use.passed]
     why = f" Known differences: {printable('; '.join(failed), 200)}." if failed else ""
     return Text(f"DIFFERENCES: {found}.{why}", "bold red")

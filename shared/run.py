@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import orjson
@@ -158,8 +158,16 @@ def _check_manifest(file: Path, manifest: dict[str, Any]) -> None:
         _require(
             manifest["stages"].get(name), {"rows": int, "digests": dict, "files": list}, f"{file}, {name}"
         )
+        paths = set()
         for entry in manifest["stages"][name]["files"]:
             _require(entry, {"path": str, "bytes": int, "rows": int, "sha256": str}, f"{file}, {name}, files")
+            parts = PurePosixPath(entry["path"]).parts
+            if parts[:1] != (name,) or ".." in parts or "\0" in entry["path"] or entry["path"] in paths:
+                raise SourceError(
+                    f"{file} lists {entry['path']!r} for {name}: not a file of its own in {name}/; write the "
+                    f"run again"
+                )
+            paths.add(entry["path"])
 
 
 def _require(data: Any, parts: Mapping[str, type], where: str) -> None:

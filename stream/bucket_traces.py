@@ -6,6 +6,7 @@ item left behind, shows as a difference of that item.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import partial
 from heapq import merge
 from itertools import accumulate, islice
 from typing import Any
@@ -21,7 +22,7 @@ from shared.sketch import INDEXED
 from shared.spec import Spec
 from shared.xxh64 import hash_binary, xxh64
 from stream import state
-from stream.postings import pieces
+from stream.postings import bucket_of, bucket_place, packed_members
 from stream.stores.protocol import Reader
 
 _BATCH_BYTES = 8 * 2**20
@@ -107,8 +108,10 @@ def _batches(
     packed: list[bytes] = []
     size = 0
     for key, value in store.scan("postings"):
-        place, members = pieces(key, value)
-        places.append(place)
+        if bucket_of(key) is None:
+            continue  # a chunk, which is read where its bucket is
+        members = packed_members(key, value, partial(store.get_many, "postings"))
+        places.append(bucket_place(key))
         packed.append(members)
         size += len(members)
         if size >= _BATCH_BYTES:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import numpy.typing as npt
 
+from shared.errors import SourceError
+
 CHUNK = 128
 
 _SIZE = struct.Struct("<H")  # a priority key is at most 16 + 1,024 bytes
@@ -48,12 +50,34 @@ def bucket_of(key: bytes) -> tuple[int, int, int] | None:
     return channel, band, value
 
 
-def pieces(key: bytes, value: bytes) -> tuple[tuple[int, int, int], bytes]:
-    """((channel, band, value) of the bucket, the members that this record of it holds, packed)."""
-    place = _BUCKET.unpack(key[: _BUCKET.size])
-    if len(key) > _BUCKET.size:
-        return place, value
-    return place, value[1:] if value[0] == 0 else b""
+def bucket_place(key: bytes) -> tuple[int, int, int]:
+    """(channel, band, value) of the bucket whose record this is."""
+    channel, band, value = _BUCKET.unpack(key[: _BUCKET.size])
+    return channel, band, value
+
+
+def packed_members(key: bytes, value: bytes, read: Callable[[list[bytes]], list[bytes | None]]) -> bytes:
+    """The members of a bucket, packed, as the index would find them: through the directory of a big one.
+
+    key, value: the bucket's own record. `read` fetches chunks; one that is lost has no members.
+    SourceError where a directory is not that of its chunks: nobody can say what is in the bucket.
+    """
+    if value[0] == 0:
+        return value[1:]
+    chunks, at = [], 1
+    while at < len(value):
+        number, count, size = _DIRECTORY.unpack_from(value, at)
+        at += _DIRECTORY.size + size
+        chunks.append((number, count, value[at - size : at]))
+    records = read([key + number.to_bytes(4, "big") for number, _, _ in chunks])
+    for (number, count, first), record in zip(chunks, records, strict=True):
+        members = _unpack(record, 0) if record else []
+        if members and (len(members) != count or members[0] != first or members != sorted(members)):
+            raise SourceError(
+                f"the state is damaged: chunk {number} of bucket {key.hex()} is not what its directory says; "
+                f"consume the topic again into a new --state"
+            )
+    return b"".join(record or b"" for record in records)
 
 
 def most_members(record: bytes) -> int:

@@ -13,7 +13,7 @@ from parity.show import WIDTH, console
 from shared.contract import contract_id
 from shared.errors import CrossfadeError
 from shared.fence import Fence
-from shared.run import open_run
+from shared.run import open_run, read_back
 from shared.spec import from_dict, load, to_dict
 from tests import golden_files, runs
 from tests.runs import bucket, drew, edge, head, item, member, record, sample, signature
@@ -477,6 +477,36 @@ class TestRefusals:
     def test_a_manifest_without_a_part(self, part: str) -> None:
         self.edit(lambda manifest: manifest.pop(part))
         self.refuse(f"b/manifest.json: {part} is missing or not of its type")
+
+    @pytest.mark.parametrize(
+        "path", ["../a/edges/part-0.parquet", "/etc/passwd", "items/part-0.parquet", "edges/\0"]
+    )
+    def test_a_manifest_that_lists_files_elsewhere(self, path: str) -> None:
+        self.edit(lambda manifest: manifest["stages"]["edges"]["files"][0].update(path=path))
+        self.refuse("not a file of its own in edges/")
+
+    def test_rows_without_a_value(self) -> None:
+        import pyarrow.parquet as pq
+
+        from shared.run import EDGES, stage_entry
+
+        file = Path("b/edges/part-0.parquet")
+        table = pq.read_table(file)
+        heads = [None, *table.column("earlier").to_pylist()[1:]]
+        pq.write_table(table.set_column(1, pa.field("earlier", pa.string()), pa.array(heads)), file)
+        digests = json.loads(Path("a/manifest.json").read_bytes())["stages"]["edges"]["digests"]
+        entry = stage_entry(Path("b"), EDGES, read_back(Path("b"), EDGES)) | {"digests": digests}
+        self.edit(lambda manifest: manifest["stages"].update(edges=entry))
+        self.refuse("edges has rows without earlier", verify=True)
+
+    def test_a_file_of_another_contract(self) -> None:
+        import pyarrow.parquet as pq
+
+        file = Path("b/edges/part-0.parquet")
+        table = pq.read_table(file)
+        pq.write_table(table.replace_schema_metadata({"crossfade.contract_id": "0" * 32}), file)
+        self.edit(lambda manifest: manifest["stages"]["edges"]["files"][0].update(bytes=file.stat().st_size))
+        self.refuse("b/edges/part-0.parquet is of another contract than its manifest's")
 
     def test_no_run_at_all(self) -> None:
         Path("b/manifest.json").unlink()

@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from parity.align import AlignmentError
 from parity.diff import Options, diff
+from parity.forge import edit_rows
 from parity.result import Result
 from shared.fence import Fence
 from shared.run import Run, open_run
@@ -95,3 +97,50 @@ def test_other_logs_and_files_are_refused(tmp_path: Path) -> None:
         diff(a, open_run(runs.write(tmp_path / "b", sample(), source=other)), ALLOWED)
     with pytest.raises(AlignmentError, match="c was made from files without offsets"):
         diff(a, open_run(runs.write(tmp_path / "c", sample(), source={"event_set": "1:ab"})), ALLOWED)
+
+
+def test_a_late_event_excuses_only_what_follows_from_its_own_run(tmp_path: Path) -> None:
+    """One run has lost every edge. Nearly all is near a late event; its clusters do not follow from it."""
+    history = random_history(53)
+    half = len(history.records) // 2
+    a, b = (run_at(history, cut, tmp_path / name) for name, cut in (("a", half), ("b", len(history.records))))
+    assert diff(a, b, ALLOWED).passed
+    edit_rows(b.path, "edges", lambda rows: rows.clear())
+    result = diff(a, open_run(b.path), ALLOWED)
+    assert not result.passed and result.causes[-1].total > 5
+
+
+def test_the_strength_of_an_edge_has_nothing_to_do_with_draws(tmp_path: Path) -> None:
+    history = random_history(53)
+    half = len(history.records) // 2
+    a, b = (run_at(history, cut, tmp_path / name) for name, cut in (("a", half), ("b", len(history.records))))
+    late = {row["id"] for row in b.read("items").to_pylist()} - {
+        row["id"] for row in a.read("items").to_pylist()
+    }
+    same = {
+        (r["later"], r["earlier"]) for r in a.read("edges").to_pylist() if r in b.read("edges").to_pylist()
+    }
+    later, earlier = min(pair for pair in same if not late & set(pair))
+
+    def weaken(rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            if (row["later"], row["earlier"]) == (later, earlier):
+                row["numerator"] -= 1
+
+    edit_rows(b.path, "edges", weaken)
+    result = diff(a, open_run(b.path), ALLOWED)
+    assert [(d.id, d.earlier) for d in result.differences if d.cause == "match"] == [(later, earlier)]
+
+
+def test_an_event_past_its_own_fence_is_not_late(tmp_path: Path) -> None:
+    a = open_run(runs.write(tmp_path / "a", sample()))
+    result = diff(a, late_run(tmp_path / "b", event_time=99, offset=10**9), ALLOWED)
+    assert (result.causes[0].wrong, result.causes[0].late) == (1, 0)
+
+
+def test_who_saw_more_has_no_fewer_dead_letters(tmp_path: Path) -> None:
+    a = open_run(runs.write(tmp_path / "a", sample(), dead_letters={"not_json": 3}))
+    ahead = {"fence": Fence.at("cluster-1", "topic-1", {0: 41, 1: 50}).to_json()}
+    for count, passed in ((2, False), (3, True), (4, True)):
+        b = runs.write(tmp_path / f"b{count}", sample(), source=ahead, dead_letters={"not_json": count})
+        assert diff(a, open_run(b), ALLOWED).passed is passed

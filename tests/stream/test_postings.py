@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from stream.postings import CHUNK, Bucket, lone_member, most_members
+from shared.errors import SourceError
+from stream.postings import CHUNK, Bucket, lone_member, most_members, packed_members
 
 KEY = bytes(11)
 
@@ -67,3 +68,25 @@ def test_what_is_not_there_cannot_be_removed() -> None:
     bucket = Bucket(KEY, lone_member(member(7)), lambda _: None)
     with pytest.raises(KeyError):
         bucket.remove(member(8))
+
+
+def test_packed_members_are_what_the_index_finds() -> None:
+    records: dict[bytes, bytes] = {}
+    bucket = Bucket(KEY, None, records.get)
+    for number in range(3 * CHUNK - 5):
+        bucket.insert(member(3 * number))  # of 17 bytes each, and two of length
+    write(bucket, records)
+    assert len(records) == 4
+
+    def members() -> float:
+        packed = packed_members(KEY, records[KEY], lambda names: [records.get(name) for name in names])
+        return len(packed) / 19
+
+    assert members() == 3 * CHUNK - 5
+    chunk = next(name for name in sorted(records) if len(name) > len(KEY))
+    whole = records.pop(chunk)
+    assert members() < 3 * CHUNK - 5  # what is lost is not counted
+    for damaged in (whole[19:], whole[19:] + whole[:19], whole + whole[:19]):
+        records[chunk] = damaged
+        with pytest.raises(SourceError, match="the state is damaged: chunk"):
+            members()

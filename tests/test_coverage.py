@@ -151,7 +151,7 @@ def hold(history: History, ends: dict[int, int], lost: Sequence[Record]) -> tupl
 # --- Against the oracle
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(histories(), st.data())
 def test_any_history_less_any_record_up_to_any_fence(history: History, data: st.DataObject) -> None:
     full = ends_of(history.records)

@@ -134,7 +134,7 @@ def place(head: str, channel: str, numerator: int, denominator: int) -> Place:
     return Place(head, Strength(channel, numerator, denominator) if channel else None)
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(histories(), st.integers(0, 2**32))
 def test_any_history(history: History, seed: int) -> None:
     check(history, seed)

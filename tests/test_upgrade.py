@@ -139,7 +139,7 @@ def new_specs(draw: st.DrawFn, old: Spec) -> Spec:
     return spec
 
 
-@settings(max_examples=80)
+@settings(max_examples=25)
 @given(histories(), st.data())
 def test_any_history_under_two_specs(history: History, data: st.DataObject) -> None:
     new = data.draw(new_specs(history.spec))

@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from parity.files import AGAIN
-from shared.errors import SourceError
+from parity.files import reading
 from shared.run import Run
 from shared.xxh64 import hash_binary
 
@@ -75,7 +74,7 @@ def contingency(a: Run, b: Run, named: Iterable[str]) -> Contingency:
 
 def _read(run: Run, wanted: npt.NDArray[np.uint64]) -> Iterator[tuple[dict[str, str], pa.Array]]:
     """Of each batch (id -> head of the ids with a wanted hash, the heads of all others)."""
-    try:
+    with reading(run, "clusters"):
         for batch in run.batches("clusters", ["id", "head"]):
             # Arrow's is_in would make a table of all that is wanted for every batch. An id that has such a
             # hash by chance has it in both runs, and is named then like any other.
@@ -84,8 +83,6 @@ def _read(run: Run, wanted: npt.NDArray[np.uint64]) -> Iterator[tuple[dict[str, 
             rows = batch.filter(pa.array(mask))
             heads = zip(rows.column("id").to_pylist(), rows.column("head").to_pylist(), strict=True)
             yield dict(heads), batch.column("head").filter(pa.array(~mask))
-    except (OSError, pa.ArrowException) as error:
-        raise SourceError(f"{run.path}: the rows of clusters cannot be read ({error}); {AGAIN}") from error
 
 
 def _sizes(heads: list[npt.NDArray[np.uint64]], affected: list[str]) -> tuple[Counter[str], int, int]:

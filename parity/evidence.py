@@ -1,7 +1,7 @@
 """What of two runs connects ids with each other: edges, and buckets. Read only for ids that differ."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from parity.decisions import do_not_follow
-from parity.rows import parts
-from shared import digests, lsh, traces
+from parity.rows import rows_of
+from shared import lsh, traces
 from shared.run import EDGES, SIGNATURES, Run
 from shared.spec import Channel, from_dict
 
@@ -25,10 +25,10 @@ class Evidence:
     a: Run
     b: Run
 
-    def earlier_neighbours(self, ids: Iterable[str]) -> Mapping[str, set[str]]:
+    def earlier_neighbours(self, ids: Collection[str]) -> Mapping[str, set[str]]:
         """id -> the earlier items it has an edge with, in either run."""
         found: dict[str, set[str]] = defaultdict(set)
-        for table in self._read(EDGES.name, EDGES.shard_by, ids, ["earlier", "later"]):
+        for table in self._read(EDGES.name, ids, ["earlier", "later"]):
             for row in table.to_pylist():
                 found[row["later"]].add(row["earlier"])
         return found
@@ -65,26 +65,22 @@ class Evidence:
 
     def with_signatures(self, ids: Collection[str]) -> set[str]:
         """Those of these ids that have a signature in either run."""
-        read = self._read(SIGNATURES.name, SIGNATURES.shard_by, ids, ["id"])
+        read = self._read(SIGNATURES.name, ids, ["id"])
         return {name for table in read for name in table.column("id").to_pylist()}
 
-    def _entries(self, ids: Iterable[str]) -> Iterator[tuple[list[str], npt.NDArray[np.uint64]]]:
+    def _entries(self, ids: Collection[str]) -> Iterator[tuple[list[str], npt.NDArray[np.uint64]]]:
         """(ids, uint64[ids, bands]: the hashes of their bucket entries), a channel and part at a time."""
         channels = from_dict(self.a.manifest["spec"]).channels
-        for table in self._read(SIGNATURES.name, SIGNATURES.shard_by, ids, None):
+        for table in self._read(SIGNATURES.name, ids):
             first_slot = 0
             for channel in channels:
                 yield _entries(table, channel, first_slot)
                 first_slot += channel.bands.count
 
-    def _read(self, stage: str, by: str, ids: Iterable[str], columns: list[str] | None) -> Iterator[pa.Table]:
+    def _read(self, stage: str, ids: Collection[str], columns: list[str] | None = None) -> Iterator[pa.Table]:
         """The rows of these ids in both runs, a bounded part at a time."""
-        wanted = pa.array(sorted(ids), pa.string())
-        shards = sorted({int(shard) for shard in digests.shards(wanted)})
-        for part in parts(self.a, self.b, stage, shards):
-            for run in (self.a, self.b):
-                rows = run.read(stage, part, columns)
-                yield rows.filter(pc.is_in(rows.column(by), wanted))
+        for run in (self.a, self.b):
+            yield from rows_of(run, stage, ids, columns)
 
 
 def _entries(

@@ -2,7 +2,8 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -60,15 +61,20 @@ def _verify_file(run: Run, named: tuple[str, dict[str, Any]]) -> digests.Digest:
     return total
 
 
+@contextmanager
+def reading(run: Run, stage: str) -> Iterator[None]:
+    """SourceError where rows cannot be read within: a diff has read only those that differ."""
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        raise SourceError(f"{run.path}: the rows of {stage} cannot be read ({error}); {AGAIN}") from error
+
+
 def read_checked(run: Run, stage: Stage, shards: Iterable[int]) -> pa.Table:
     """The rows of these shards. Raises SourceError unless they have the manifest's digests."""
     wanted = list(shards)
-    try:
+    with reading(run, stage.name):
         table = run.read(stage.name, wanted)
-    except (OSError, pa.ArrowException) as error:
-        raise SourceError(
-            f"{run.path}: the rows of {stage.name} cannot be read ({error}); {AGAIN}"
-        ) from error
     table = _as_stored(run.path, stage, table)
     stated = {shard: digest for shard, digest in run.digests(stage.name).items() if int(shard, 16) in wanted}
     _require(run, stage.name, stated, _digest(run, stage, table).to_json())

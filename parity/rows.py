@@ -7,8 +7,9 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from parity.files import read_checked
+from parity.files import read_checked, reading
 from parity.late import Late
 from parity.spread import Spread, one_by_one
 from shared import digests, traces
@@ -60,6 +61,15 @@ def changes(
 def _changes_in(a: Run, b: Run, name: str, late: Late | None, shards: list[int]) -> list[Change]:
     stage = STAGES[name]
     return list(_changes(read_checked(a, stage, shards), read_checked(b, stage, shards), stage, late))
+
+
+def rows_of(run: Run, stage: str, ids: Iterable[str], columns: list[str] | None = None) -> Iterator[pa.Table]:
+    """The rows of these ids (of edges: of the later), from their shards, a bounded part at a time."""
+    wanted, by = pa.array(sorted(ids), pa.string()), STAGES[stage].shard_by
+    for shards in parts(run, run, stage, sorted({int(shard) for shard in digests.shards(wanted)})):
+        with reading(run, stage):
+            table = run.read(stage, shards, columns)
+        yield table.filter(pc.is_in(table.column(by), wanted))
 
 
 def parts(a: Run, b: Run, stage: str, shards: Iterable[int]) -> Iterator[list[int]]:

@@ -10,25 +10,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from parity.explain.members import bucket_members
-from parity.files import AGAIN, check_files
-from parity.rows import KEYS
-from shared import digests
-from shared.errors import SourceError
+from parity.rows import KEYS, rows_of
 from shared.run import STAGES, Run
 from shared.spec import from_dict
 from shared.stored import About, Entry, Event, Piece, Place, Strength, Trace
 
-_SHARDS_AT_ONCE = 8  # of 256: what is read to find a few rows
 _EVENT = [field.name for field in fields(Event)]
 
 Row = dict[str, Any]
 
 
 class RunSide:
-    """Raises SourceError where a file of the run is not what its manifest says, or cannot be read."""
+    """Of a run whose files were checked. Raises SourceError where one cannot be read."""
 
     def __init__(self, run: Run) -> None:
-        check_files(run)
         self._run = run
         lake = run.manifest["input"].get("lake")
         self._about = About(
@@ -96,17 +91,8 @@ class RunSide:
         return found
 
     def _rows(self, stage: str, ids: Collection[str]) -> Iterator[Row]:
-        """The rows of these ids, read from their shards, a bounded part at a time."""
-        wanted = pa.array(sorted(ids), pa.string())
-        shards = sorted({int(shard) for shard in digests.shards(wanted)})
-        for start in range(0, len(shards), _SHARDS_AT_ONCE):
-            try:
-                table = self._run.read(stage, shards[start : start + _SHARDS_AT_ONCE])
-            except (OSError, pa.ArrowException) as error:
-                raise SourceError(
-                    f"{self._run.path}: the rows of {stage} cannot be read ({error}); {AGAIN}"
-                ) from error
-            yield from table.filter(pc.is_in(table.column(STAGES[stage].shard_by), wanted)).to_pylist()
+        for table in rows_of(self._run, stage, ids):
+            yield from table.to_pylist()
 
 
 def _strength(row: Row) -> Strength:

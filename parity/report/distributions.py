@@ -10,8 +10,9 @@ import numpy.typing as npt
 import pyarrow.compute as pc
 
 from parity.clusters import cluster_sizes
+from parity.files import reading
 from parity.report.histogram import Bins, Histogram, by_powers, even, ranges, trimmed
-from parity.report.reading import batches, reading
+from parity.report.reading import batches
 from parity.show import counted, number
 from shared.run import Run
 

@@ -1,26 +1,15 @@
 """Rows of a run for the page, in bounded memory: a batch, and what was asked for."""
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from parity.files import AGAIN
-from shared.errors import SourceError
+from parity.files import reading
 from shared.run import Run
 
 Row = dict[str, Any]
-
-
-@contextmanager
-def reading(run: Run, stage: str) -> Iterator[None]:
-    """SourceError where rows cannot be read within: a diff has read only those that differ."""
-    try:
-        yield
-    except (OSError, pa.ArrowException) as error:
-        raise SourceError(f"{run.path}: the rows of {stage} cannot be read ({error}); {AGAIN}") from error
 
 
 def batches(run: Run, stage: str, columns: list[str]) -> Iterator[pa.RecordBatch]:

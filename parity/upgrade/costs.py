@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pyarrow.compute as pc
 
+from parity.files import reading
 from parity.upgrade.result import Cost
-from parity.upgrade.wanted import reading
 from shared.run import Run
 
 

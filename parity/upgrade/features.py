@@ -10,10 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from parity.files import AGAIN
+from parity.files import AGAIN, reading
 from parity.upgrade.kinds import A, B, Kind
 from parity.upgrade.mapped import Filling, Mapped
-from parity.upgrade.wanted import NOWHERE, Wanted, reading
+from parity.upgrade.wanted import NOWHERE, Wanted
 from shared.errors import SourceError
 from shared.run import Run
 from shared.spec import Channel

@@ -7,8 +7,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from parity.files import reading
 from parity.upgrade.parted import Parted, partings
-from parity.upgrade.wanted import reading
 from shared import digests
 from shared.run import CLUSTERS, EDGES, Run, Stage
 

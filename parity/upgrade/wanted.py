@@ -1,7 +1,6 @@
 """The ids whose rows are looked for in the tables of the runs, and where they are found."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from parity.files import AGAIN
-from shared.errors import SourceError
+from parity.files import reading
 from shared.run import Run
 from shared.xxh64 import hash_binary
 
@@ -71,12 +69,3 @@ def read_heads(run: Run, ids: Wanted) -> pa.Array:
     at = np.full(len(ids), NOWHERE, np.int64)
     at[place] = np.arange(len(place))
     return pa.concat_arrays(names).take(pa.array(at, mask=at == NOWHERE))
-
-
-@contextmanager
-def reading(run: Run, stage: str) -> Iterator[None]:
-    """Turns what a damaged table raises into a SourceError."""
-    try:
-        yield
-    except (OSError, pa.ArrowException) as error:
-        raise SourceError(f"{run.path}: the rows of {stage} cannot be read ({error}); {AGAIN}") from error

@@ -79,7 +79,7 @@ class RunSide:
 
     def places(self, ids: Collection[str]) -> dict[str, Place]:
         return {
-            row["id"]: Place(row["head"], _strength(row) if row["channel"] else None)
+            row["id"]: Place(row["head"], None if (own := _strength(row)) == _NONE else own)
             for row in self._rows("clusters", ids)
         }
 
@@ -93,6 +93,9 @@ class RunSide:
     def _rows(self, stage: str, ids: Collection[str]) -> Iterator[Row]:
         for table in rows_of(self._run, stage, ids):
             yield from table.to_pylist()
+
+
+_NONE = Strength("", 0, 0)  # of a head
 
 
 def _strength(row: Row) -> Strength:

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyspark import TaskContext
+from pyspark import RDD, TaskContext
 from pyspark.sql import DataFrame, SparkSession
 
 from shared import errors
@@ -79,7 +79,7 @@ def run(rows: DataFrame, task: Task, outputs: Mapping[str, Output], contract_id:
         # Unlike that of any attempt of a killed backfill, which may be dying still.
         attempt = f"{application}-{context.taskAttemptId()}"
         files = Outputs(outputs, context.partitionId(), attempt, contract_id)
-        with _failures_named():
+        with failures_named():
             counts = task(batches, files)
             for _ in batches:  # Spark ends a worker that leaves input unread, and the next one starts cold
                 pass
@@ -119,7 +119,7 @@ def read_part(
             yield from opened.iter_batches(batch_rows, columns=columns)
 
 
-def collect(rows: DataFrame) -> list[Any]:
+def collect(rows: DataFrame | RDD[Any]) -> list[Any]:
     """rows.collect(), with a worker's CrossfadeError raised here as itself."""
     try:
         return list(rows.collect())
@@ -131,7 +131,7 @@ def collect(rows: DataFrame) -> list[Any]:
 
 
 @contextmanager
-def _failures_named() -> Iterator[None]:
+def failures_named() -> Iterator[None]:
     """In a worker: raise a CrossfadeError so that `collect` can raise it again on the driver."""
     try:
         yield

@@ -14,7 +14,6 @@ from typing import Any
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from parity.explain.side import Side
 from shared import contract, lsh
@@ -23,8 +22,7 @@ from shared.errors import SourceError
 from shared.events import parse
 from shared.fence import Fence
 from shared.heads import key_id
-from shared.lake import Lake, LakeFile, read_lake, write_lake, write_lake_file
-from shared.records import RECORD_SCHEMA
+from shared.lake import Lake, LakeFile, file_tables, read_lake, write_lake, write_lake_file
 from shared.spec import Spec, from_dict, to_dict
 from shared.stored import bucket_entries
 
@@ -180,14 +178,12 @@ def _write_records(
     parts: dict[int, list[pa.Table]] = {}
     ends = {p: max(f.positions().get(p, 0) for f in fences or [lake.fence]) for p in lake.fence.positions()}
     for entry in lake.files:
-        with pq.ParquetFile(source / entry.path) as file:
-            for group in range(file.num_row_groups):
-                table = file.read_row_group(group).select(RECORD_SCHEMA.names).cast(RECORD_SCHEMA)
-                events = parse(table).events
-                mine = events.filter(pc.is_in(events.column("id"), wanted)).column("offset")
-                below = pc.less(table.column("offset"), ends.get(entry.partition, 0))
-                keep = pc.and_(below, pc.is_in(table.column("offset"), mine.combine_chunks()))
-                parts.setdefault(entry.partition, []).append(table.filter(keep))
+        for table in file_tables(source, entry):
+            events = parse(table).events
+            mine = events.filter(pc.is_in(events.column("id"), wanted)).column("offset")
+            below = pc.less(table.column("offset"), ends.get(entry.partition, 0))
+            keep = pc.and_(below, pc.is_in(table.column("offset"), mine.combine_chunks()))
+            parts.setdefault(entry.partition, []).append(table.filter(keep))
     files: list[LakeFile] = []
     for partition, tables in sorted(parts.items()):
         records = pa.concat_tables(tables).sort_by("offset")

@@ -45,7 +45,12 @@ class Coverage:
     @property
     def whole(self) -> bool:
         """Whether the run is what the lake says. Statuses and what follows from them are not looked at."""
-        return not (self.missing or self.extra or self.wrong or self.dead_letters)
+        return not self.total
+
+    @property
+    def total(self) -> int:
+        """Ids, and dead letter reasons, that are not as the lake says."""
+        return self.missing + self.extra + self.wrong + len(self.dead_letters)
 
 
 def lake_of(runs: Sequence[Run]) -> Path | None:

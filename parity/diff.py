@@ -30,7 +30,7 @@ class Options:
 
     why_no_lake: what to say where a lake was named and none can be had. rules: the known differences.
     gates: limits by class, before those of the spec of A. spread: does the parts of what reads rows.
-    today: on which rules expire. spread: how rows are read.
+    today: on which rules expire.
     """
 
     verify: bool = False
@@ -63,7 +63,7 @@ def diff(a: Run, b: Run, options: Options | None = None) -> Result:
     differences, uses = _known(a, b, charge(found, Evidence(a, b), components), options)
     dead = dead_letters(a, b)
     causes = tuple(_count(cause, differences, dead, late) for cause in CAUSES)
-    uncovered = sum(c.missing + c.extra + c.wrong + len(c.dead_letters) for c in coverage)
+    uncovered = sum(held.total for held in coverage)
     gates = {**a.manifest["spec"].get("gates", {}), **options.gates}
     return Result(
         a=side_of(a),

@@ -54,10 +54,8 @@ def _verify_file(run: Run, named: tuple[str, dict[str, Any]]) -> digests.Digest:
         if hashlib.file_digest(stream, "sha256").hexdigest() != entry["sha256"]:
             raise SourceError(f"{path} does not have the manifest's checksum; {AGAIN}")
     total = digests.empty()
-    with pq.ParquetFile(path) as file:
-        for group in range(file.num_row_groups):
-            for batch in file.iter_batches(row_groups=[group]):
-                total += _digest(run, STAGES[name], _as_stored(path, STAGES[name], pa.table(batch)))
+    for batch in run.file_batches(entry["path"]):
+        total += _digest(run, STAGES[name], _as_stored(path, STAGES[name], pa.table(batch)))
     return total
 
 

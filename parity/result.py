@@ -131,7 +131,7 @@ class Result:
     @property
     def uncovered(self) -> int:
         """Ids, of both runs, that are not what the lake says, and dead letter reasons."""
-        return sum(c.missing + c.extra + c.wrong + len(c.dead_letters) for c in self.coverage)
+        return sum(coverage.total for coverage in self.coverage)
 
     @property
     def parity(self) -> bool:

@@ -94,11 +94,16 @@ def remove_strangers(folder: Path, lake: Lake | None) -> None:
 
 
 def lake_tables(folder: Path, lake: Lake) -> Iterator[pa.Table]:
-    """The records file by file, as RECORD_SCHEMA. SourceError when a file is gone or damaged."""
+    """The records row group by row group, as RECORD_SCHEMA. SourceError when a file is gone or damaged."""
     for file in lake.files:
-        try:
-            yield pq.ParquetFile(folder / file.path).read().cast(RECORD_SCHEMA)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise SourceError(
-                f"{folder / file.path}, which the lake names, cannot be read: {error}."
-            ) from None
+        yield from file_tables(folder, file)
+
+
+def file_tables(folder: Path, file: LakeFile) -> Iterator[pa.Table]:
+    """Those of one file."""
+    try:
+        with pq.ParquetFile(folder / file.path) as opened:
+            for group in range(opened.num_row_groups):
+                yield opened.read_row_group(group).select(RECORD_SCHEMA.names).cast(RECORD_SCHEMA)
+    except (OSError, KeyError, pa.ArrowException) as error:
+        raise SourceError(f"{folder / file.path}, which the lake names, cannot be read: {error}.") from None

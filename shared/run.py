@@ -118,9 +118,13 @@ class Run:
     def batches(self, stage: str, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The stage's rows, in bounded memory: a row group at a time, or else Arrow keeps what it read."""
         for entry in self.manifest["stages"][stage]["files"]:
-            with pq.ParquetFile(self.path / entry["path"]) as file:
-                for group in range(file.num_row_groups):
-                    yield from file.iter_batches(row_groups=[group], columns=columns)
+            yield from self.file_batches(entry["path"], columns)
+
+    def file_batches(self, path: str, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows of one file of the manifest."""
+        with pq.ParquetFile(self.path / path) as file:
+            for group in range(file.num_row_groups):
+                yield from file.iter_batches(row_groups=[group], columns=columns)
 
     def _dataset(self, stage: str) -> ds.Dataset:
         files = [str(self.path / entry["path"]) for entry in self.manifest["stages"][stage]["files"]]

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from shared.errors import SourceError
-from shared.lake import Lake, read_lake
+from shared.lake import Lake, file_tables, read_lake
 from shared.records import RECORD_SCHEMA
 from shared.run import Run
 from shared.spec import Spec
@@ -24,7 +23,7 @@ from stream.logs.protocol import LogIdentity
 from stream.microbatch import apply
 from stream.stores import open_store
 
-MOST_ROWS = 2_000  # of one partition in a batch
+MOST_ROWS = 2_000
 AGAIN = 50  # records that come once more
 _RESTART, _REPEAT = 0.1, 0.25  # chances, of each batch
 
@@ -36,10 +35,12 @@ def rehearse(
     output: Path,
     seed: int,
     progress: Callable[[int], None] = lambda records: None,
+    most_rows: int = MOST_ROWS,
 ) -> Run:
     """Consume the lake into the new state and export it. The order follows from `seed`.
 
-    progress(records so far) is called after each batch. Memory: a row group of each partition.
+    progress(records so far) is called after each batch. most_rows: of one partition in a batch.
+    Memory: a row group of each partition.
     """
     lake = read_lake(lake_folder)
     if lake is None:
@@ -47,7 +48,7 @@ def rehearse(
     rng = random.Random(seed)
     source = LogIdentity(lake.fence.cluster, lake.fence.topic, lake.topic)
     at = dict.fromkeys(lake.fence.positions(), 0)
-    batches = _shuffled(lake_folder, lake, rng)
+    batches = _shuffled(lake_folder, lake, rng, most_rows)
     done = 0
     more = True
     while more:
@@ -73,9 +74,11 @@ def _advance(at: dict[int, int], records: pa.Table) -> None:
         at[partition] = max(at[partition], offset + 1)
 
 
-def _shuffled(folder: Path, lake: Lake, rng: random.Random) -> Iterator[pa.Table]:
+def _shuffled(folder: Path, lake: Lake, rng: random.Random, most_rows: int) -> Iterator[pa.Table]:
     """Batches of records; inside a partition they keep their order, but for those that come again."""
-    parts = {p: _records(folder, lake, p, rng) for p in sorted({file.partition for file in lake.files})}
+    parts = {
+        p: _records(folder, lake, p, rng, most_rows) for p in sorted({file.partition for file in lake.files})
+    }
     while parts:
         batch = []
         for partition in rng.sample(sorted(parts), rng.randint(1, len(parts))):
@@ -88,17 +91,17 @@ def _shuffled(folder: Path, lake: Lake, rng: random.Random) -> Iterator[pa.Table
             yield pa.concat_tables(batch)
 
 
-def _records(folder: Path, lake: Lake, partition: int, rng: random.Random) -> Iterator[pa.Table]:
+def _records(
+    folder: Path, lake: Lake, partition: int, rng: random.Random, most_rows: int
+) -> Iterator[pa.Table]:
     end = lake.fence.positions()[partition]
     for entry in sorted((f for f in lake.files if f.partition == partition), key=lambda f: f.base):
-        with pq.ParquetFile(folder / entry.path) as file:
-            for group in range(file.num_row_groups):
-                table = file.read_row_group(group).select(RECORD_SCHEMA.names).cast(RECORD_SCHEMA)
-                table = table.filter(pc.less(table.column("offset"), end))
-                start = 0
-                while start < table.num_rows:
-                    rows = rng.randint(1, MOST_ROWS)
-                    again = rng.randint(0, AGAIN) if rng.random() < _REPEAT else 0
-                    first = max(0, start - again)
-                    yield table.slice(first, start - first + rows)
-                    start += rows
+        for whole in file_tables(folder, entry):
+            table = whole.filter(pc.less(whole.column("offset"), end))
+            start = 0
+            while start < table.num_rows:
+                rows = rng.randint(1, most_rows)
+                again = rng.randint(0, AGAIN) if rng.random() < _REPEAT else 0
+                first = max(0, start - again)
+                yield table.slice(first, start - first + rows)
+                start += rows

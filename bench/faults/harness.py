@@ -1,6 +1,5 @@
 """Injects faults, compares, and judges whether what `diff` said is what it must say."""
 
-import random
 import shutil
 from ast import literal_eval
 from collections import Counter
@@ -9,9 +8,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from bench.faults import scenario
 from bench.faults.plain import wrongly_decided
@@ -99,24 +95,6 @@ def stream(store: Store, output: Path, lake: Path) -> None:
     claim(store, spec, scenario.LOG, range(scenario.PARTITIONS))
     for batch, positions in scenario.batches(log):
         store.write(apply(spec, store, batch, positions).state.changes)
-    export(store, output, lake=lake)
-
-
-def stream_shuffled(store: Store, output: Path, lake: Path, rng: random.Random) -> None:
-    """The same log, partitions interleaved otherwise, in batches of any size, some of it given twice."""
-    spec, log = scenario.spec(), scenario.records()
-    claim(store, spec, scenario.LOG, range(scenario.PARTITIONS))
-    parts = [log.filter(pc.equal(log.column("partition"), p)) for p in range(scenario.PARTITIONS)]
-    at = [0] * len(parts)
-    while rest := [p for p, part in enumerate(parts) if at[p] < part.num_rows]:
-        taken = []
-        for p in rng.sample(rest, rng.randint(1, len(rest))):
-            again = rng.choice((0, 0, 0, 5))  # the last records once more, as after a restart
-            rows = rng.choice((1, 7, 40, 150))
-            taken.append(parts[p].slice(max(0, at[p] - again), rows + min(again, at[p])))
-            at[p] = min(parts[p].num_rows, at[p] + rows)
-        positions = dict(enumerate(at))
-        store.write(apply(spec, store, pa.concat_tables(taken), positions).state.changes)
     export(store, output, lake=lake)
 
 

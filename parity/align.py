@@ -6,7 +6,6 @@ from shared import contract
 from shared.errors import ContractError, CrossfadeError
 from shared.fence import Fence
 from shared.run import Run
-from shared.spec import from_dict
 
 _KINDS = {"text": "texts", "vector": "vectors", "image": "pictures"}
 
@@ -47,7 +46,7 @@ def require_upgrade(a: Run, b: Run) -> dict[str, Any]:
             f"{a.path} and {b.path} have one contract, {a.contract_id}, so nothing is upgraded between them; "
             f"compare them without --upgrade"
         )
-    kinds = [_KINDS[from_dict(run.manifest["spec"]).kind] for run in (a, b)]
+    kinds = [_KINDS[run.spec.kind] for run in (a, b)]
     if kinds[0] != kinds[1]:
         raise ContractError(
             f"{a.path} is of {kinds[0]} and {b.path} of {kinds[1]}, so there is nothing that both could "

@@ -11,24 +11,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from parity.explain.side import Side
+from parity.result import CAUSES
 from shared import contract, lsh
 from shared.durable import write_json
-from shared.errors import SourceError
+from shared.errors import SourceError, SpecError
 from shared.events import parse
 from shared.fence import Fence
 from shared.heads import key_id
 from shared.lake import Lake, LakeFile, file_tables, read_lake, write_lake, write_lake_file
+from shared.shape import ANY, FLAG, OBJECT, TEXT, WHOLE, Each, Shape, read_json, require, shown
 from shared.spec import Spec, from_dict, to_dict
 from shared.stored import bucket_entries
 
 FORMAT = 1
 FILE = "bundle.json"
 MOST_IDS = 2_000  # in a bundle: beyond that it is no reproduction to look at
+
+
+_SHAPE: Shape = {
+    "ids": [TEXT],
+    "contract_id": TEXT,
+    "spec": OBJECT,
+    "recorded": Each(Each(dict.fromkeys(CAUSES, ANY))),
+    "records": WHOLE,
+    "involved": WHOLE,
+    "whole": FLAG,
+}
 
 Recorded = dict[str, Any]  # stage -> what a side has of an id there, as plain JSON values
 
@@ -80,16 +92,20 @@ def read_bundle(folder: Path) -> Bundle:
     """SourceError where there is none, or one of another format or contract than this machine gives."""
     file = folder / FILE
     try:
-        data = orjson.loads(file.read_bytes())
+        data = read_json(file)
     except FileNotFoundError:
         raise SourceError(
             f"{folder} is no bundle: it has no {FILE}; `crossfade explain --bundle` makes one"
         ) from None
-    except (OSError, orjson.JSONDecodeError) as error:
-        raise SourceError(f"{file} cannot be read: {error}") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise SourceError(f"{file} is not of format {FORMAT}, which this version reads")
-    spec = from_dict(data["spec"])
+    require(data, _SHAPE, str(file), "make the bundle again")
+    if lost := [item for said in data["recorded"].values() for item in data["ids"] if item not in said]:
+        raise SourceError(f"{file}: nothing is recorded of {shown(lost[0])}; make the bundle again")
+    try:
+        spec = from_dict(data["spec"])
+    except SpecError as error:
+        raise SpecError(f"the spec in {file} cannot be used here: {error}") from error
     if contract.contract_id(spec) != data["contract_id"]:
         raise SourceError(
             f"{file} has contract {data['contract_id']}; its spec gives {contract.contract_id(spec)} here; "
@@ -184,6 +200,8 @@ def _write_records(
             below = pc.less(table.column("offset"), ends.get(entry.partition, 0))
             keep = pc.and_(below, pc.is_in(table.column("offset"), mine.combine_chunks()))
             parts.setdefault(entry.partition, []).append(table.filter(keep))
+    if not any(table.num_rows for tables in parts.values() for table in tables):
+        raise SourceError(f"{source} has no records of these ids; name the lake that the sides are of")
     files: list[LakeFile] = []
     for partition, tables in sorted(parts.items()):
         records = pa.concat_tables(tables).sort_by("offset")

@@ -150,7 +150,7 @@ def _cover(runs: Sequence[Run], lake_path: Path, lake: LakeWinners, listed: int)
 
 
 def _dead_letters(lake: LakeWinners, run: Run) -> tuple[FieldDifference, ...]:
-    said, had = lake.dead_letters, run.manifest["counts"].get("dead_letters", {})
+    said, had = lake.dead_letters, run.manifest["counts"]["dead_letters"]
     counts = (
         (reason, said.get(reason, 0), had.get(reason, 0)) for reason in sorted(said.keys() | had.keys())
     )

@@ -16,11 +16,10 @@ import pyarrow.parquet as pq
 
 from shared.errors import SourceError
 from shared.fence import LAKE_MANIFEST, Fence
-from shared.lake import Lake, LakeFile
+from shared.lake import AGAIN, Lake, LakeFile
 from shared.records import RECORD_SCHEMA
 
 BATCH_ROWS = 2_000
-AGAIN = "the lake is damaged; archive the topic into a new folder"
 _COLUMNS = pa.schema([field for field in RECORD_SCHEMA if field.name != "key"])
 
 

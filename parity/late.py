@@ -9,7 +9,6 @@ import pyarrow.compute as pc
 from parity.align import AlignmentError
 from shared.fence import Fence
 from shared.run import Run
-from shared.spec import from_dict
 from shared.versions import NEVER, horizon
 
 
@@ -61,7 +60,7 @@ def late_between(a: Run, b: Run) -> Late | None:
 
 def _horizon(run: Run) -> int:
     """Events before it do not count in this run. Reads a column of items where the spec has a retention."""
-    times = from_dict(run.manifest["spec"]).times
+    times = run.spec.times
     if times.retention_ms is None:
         return NEVER
     # The greatest version time of an id wins there, so the greatest of all is a winner's.

@@ -2,14 +2,17 @@
 
 import hashlib
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
 import orjson
 
 from shared import minhash
-from shared.errors import ContractError
-from shared.spec import Channel, Spec
+from shared.errors import ContractError, SpecError
+from shared.extractors import REGISTRY
+from shared.shape import shown
+from shared.spec import Channel, Spec, from_dict
 
 # Raised by hand whenever the code gives another result for an unchanged spec.
 SEMANTICS_VERSION = 1
@@ -66,6 +69,46 @@ def contract_id(spec: Spec) -> str:
 def id_of(contract: dict[str, Any]) -> str:
     """The id of a contract as `contract` gives it: 32 hex digits of the sha256 of its canonical JSON."""
     return hashlib.sha256(orjson.dumps(contract, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
+
+
+def require_spec(stated: dict[str, Any], data: dict[str, Any]) -> None:
+    """Raise SpecError unless `data`, as `to_dict` gives a spec, is one that gives this contract.
+
+    What comes from where a contract was made and not from its spec is taken as stated: the semantics of the
+    code, the version of Unicode, and a codebook with its arithmetic, so that runs may be compared where
+    their codebook is not.
+    """
+    spec = from_dict(_without_codebooks(data))
+    channels = stated.get("channels")
+    said = channels if isinstance(channels, list) and len(channels) == len(spec.channels) else []
+    derived = contract(spec) | _stated(stated, ("semantics",), int)
+    for own, channel, other in zip(derived["channels"], spec.channels, said, strict=False):
+        if isinstance(other, dict):
+            own.update(_stated(other, ("unicode",) if own["unicode"] else (), str))
+            own["parameters"].update(_stated(other.get("parameters"), channel.extractor.contents, str))
+    if found := differences(stated, derived):
+        rows = "; ".join(f"{path}: {shown(x)} against {shown(y)}" for path, x, y in found[:4])
+        raise SpecError(f"its spec is not the one that its contract stands for ({rows})")
+
+
+def _without_codebooks(data: dict[str, Any]) -> dict[str, Any]:
+    """The spec's document with the codebook that ships with crossfade, which is wherever crossfade is."""
+
+    def shipped(channel: Any) -> Any:
+        parameters = channel.get("parameters") if isinstance(channel, dict) else None
+        if not isinstance(parameters, dict) or not isinstance(parameters.get("codebook"), str):
+            return channel
+        if not hasattr(REGISTRY.get(str(channel.get("extractor"))), "codebook"):
+            return channel
+        return channel | {"parameters": {k: v for k, v in parameters.items() if k != "codebook"}}
+
+    channels = data.get("channels")
+    return data | {"channels": list(map(shipped, channels))} if isinstance(channels, list) else data
+
+
+def _stated(found: Any, names: Iterable[str], wanted: type) -> dict[str, Any]:
+    """Of an object the members of these names that are of this type."""
+    return {n: found[n] for n in names if type(found.get(n)) is wanted} if isinstance(found, dict) else {}
 
 
 def differences(a: dict[str, Any], b: dict[str, Any]) -> list[tuple[str, Any, Any]]:

@@ -1,14 +1,16 @@
 """A fence: a place in a log, {partition: next offset}. Runs with one fence saw one set of records."""
 
-import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from shared.errors import SourceError
+from shared.shape import WHOLE, read_json, shown
 
 LAKE_MANIFEST = "lake.json"
+_PARTITION = re.compile("0|[1-9][0-9]{0,9}")
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,12 @@ class Fence:
             )
         positions: dict[int, int] = {}
         for partition, offset in offsets.items():
-            if not (isinstance(partition, str) and partition.isascii() and partition.isdigit()):
-                raise SourceError(f"{where} is not a fence: {partition!r} is no partition number.")
-            if isinstance(offset, bool) or not isinstance(offset, int) or offset < 0:
+            if not _PARTITION.fullmatch(partition) or int(partition) >= 2**31:
+                raise SourceError(f"{where} is not a fence: {shown(partition)} is no partition number.")
+            if not WHOLE.holds(offset):
                 raise SourceError(
-                    f"{where} is not a fence: the offset of partition {partition} must be an integer, "
-                    f"0 or more, not {offset!r}."
+                    f"{where} is not a fence: the offset of partition {partition} must be {WHOLE.name}, "
+                    f"not {shown(offset)}."
                 )
             positions[int(partition)] = offset
         return cls.at(cluster, topic, positions)
@@ -74,14 +76,10 @@ def read_fence(path: Path) -> Fence:
     is_lake = path.is_dir()
     file = path / LAKE_MANIFEST if is_lake else path
     try:
-        data = json.loads(file.read_bytes())
+        data = read_json(file)
     except FileNotFoundError:
         missing = f"the folder {path} is no lake: it has no {LAKE_MANIFEST}" if is_lake else None
         raise SourceError(f"{missing or f'there is no fence file {path}'}.") from None
-    except OSError as error:
-        raise SourceError(f"the fence file {file} cannot be read: {error.strerror}.") from None
-    except ValueError as error:
-        raise SourceError(f"the fence file {file} is not JSON: {error}.") from None
     if is_lake:
         data = data.get("fence") if isinstance(data, dict) else None
     return Fence.from_json(data, where=f"the fence in {file}")

@@ -6,11 +6,9 @@
 A reader sees the files that lake.json names and no other: what a crash left beside them does not count.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,8 +17,12 @@ from shared.durable import write_json, write_whole
 from shared.errors import SourceError
 from shared.fence import LAKE_MANIFEST, Fence
 from shared.records import RECORD_SCHEMA
+from shared.shape import INNER_PATH, OBJECT, TEXT, WHOLE, Shape, read_json, require, shown
 
 FORMAT = 1
+AGAIN = "the lake is damaged; archive the topic into a new folder"
+_FILE = {"path": INNER_PATH, "partition": WHOLE, "base": WHOLE, "end": WHOLE, "rows": WHOLE, "bytes": WHOLE}
+_SHAPE: Shape = {"topic": TEXT, "fence": OBJECT, "files": [_FILE]}
 ROW_GROUP = 50_000
 
 
@@ -49,21 +51,23 @@ def read_lake(folder: Path) -> Lake | None:
     """None where there is no lake.json. SourceError when it is damaged or of another format."""
     file = folder / LAKE_MANIFEST
     try:
-        data: dict[str, Any] = json.loads(file.read_bytes())
+        data = read_json(file)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        raise SourceError(f"{file} cannot be read: {error}.") from None
     found = data.get("format") if isinstance(data, dict) else None
     if found != FORMAT:
-        raise SourceError(f"{file} has format {found}; this version reads {FORMAT}.")
-    try:
-        files = tuple(LakeFile(**entry) for entry in data["files"])
-        topic: str = data["topic"]
-        fence = data["fence"]
-    except (KeyError, TypeError) as error:
-        raise SourceError(f"{file} is damaged: {error}.") from None
-    return Lake(topic, Fence.from_json(fence, f"the fence in {file}"), files)
+        raise SourceError(f"{file} has format {shown(found)}; this version reads {FORMAT}.")
+    require(data, _SHAPE, str(file), AGAIN)
+    fence = Fence.from_json(data["fence"], f"the fence in {file}")
+    files = tuple(LakeFile(**{name: entry[name] for name in _FILE}) for entry in data["files"])
+    ends = fence.positions()
+    for entry in files:
+        if not entry.base <= entry.end <= ends.get(entry.partition, -1):
+            raise SourceError(
+                f"{file}: {shown(entry.path)} cannot hold the offsets {entry.base} to {entry.end - 1} of "
+                f"partition {entry.partition} in a lake up to {fence.describe()}; {AGAIN}"
+            )
+    return Lake(data["topic"], fence, files)
 
 
 def write_lake(folder: Path, lake: Lake) -> None:

@@ -8,13 +8,12 @@ items/ signatures/ verification/ buckets/ candidates/ edges/ clusters/
 import hashlib
 import platform
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
@@ -22,9 +21,11 @@ import pyarrow.parquet as pq
 
 from shared import contract, digests
 from shared.durable import write_json
-from shared.errors import SourceError
+from shared.errors import SourceError, SpecError
 from shared.fence import Fence
-from shared.spec import Spec, to_dict
+from shared.manifest import check_manifest, fence_of
+from shared.shape import read_json, shown
+from shared.spec import Spec, from_dict, to_dict
 
 FORMAT = 2
 MANIFEST = "manifest.json"
@@ -91,10 +92,17 @@ class Run:
         return str(self.manifest["contract_id"])
 
     @property
+    def spec(self) -> Spec:
+        """Raises SpecError where this machine cannot make it: it lacks the codebook, for instance."""
+        try:
+            return from_dict(self.manifest["spec"])
+        except SpecError as error:
+            raise SpecError(f"the spec in {self.path / MANIFEST} cannot be used here: {error}") from error
+
+    @property
     def fence(self) -> Fence | None:
         """None for a run made from files without offsets; `event_set` is then its digest."""
-        fence = self.manifest["input"].get("fence")
-        return Fence.from_json(fence) if fence else None
+        return fence_of(self.path / MANIFEST, self.manifest)
 
     @property
     def event_set(self) -> str | None:
@@ -135,49 +143,14 @@ def open_run(path: str | Path) -> Run:
     """Raises SourceError where there is no finished run, or one of a format this version cannot read."""
     file = Path(path) / MANIFEST
     try:
-        manifest = orjson.loads(file.read_bytes())
+        manifest = read_json(file)
     except FileNotFoundError as error:
         raise SourceError(f"{path} is not a finished run: it has no {MANIFEST}") from error
-    except (OSError, orjson.JSONDecodeError) as error:
-        raise SourceError(f"{file} cannot be read: {error}") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        found = manifest.get("format") if isinstance(manifest, dict) else None
-        raise SourceError(f"{file} has run format {found!r}; this version of crossfade reads format {FORMAT}")
-    _check_manifest(file, manifest)
+        found = shown(manifest["format"]) if isinstance(manifest, dict) and "format" in manifest else "none"
+        raise SourceError(f"{file} has run format {found}; this version of crossfade reads format {FORMAT}")
+    check_manifest(file, manifest, STAGES)
     return Run(Path(path), manifest)
-
-
-_PARTS = {"engine": str, "versions": dict, "contract_id": str, "contract": dict, "spec": dict, "input": dict}
-_PARTS |= {"counts": dict, "stages": dict, "seconds": dict}
-
-
-def _check_manifest(file: Path, manifest: dict[str, Any]) -> None:
-    """Raises SourceError unless every part that readers rely on is there and of its type."""
-    _require(manifest, _PARTS, str(file))
-    if contract.id_of(manifest["contract"]) != manifest["contract_id"]:
-        raise SourceError(
-            f"{file} is damaged: contract_id is not the id of its contract; write the run again"
-        )
-    for name in STAGES:
-        _require(
-            manifest["stages"].get(name), {"rows": int, "digests": dict, "files": list}, f"{file}, {name}"
-        )
-        paths = set()
-        for entry in manifest["stages"][name]["files"]:
-            _require(entry, {"path": str, "bytes": int, "rows": int, "sha256": str}, f"{file}, {name}, files")
-            parts = PurePosixPath(entry["path"]).parts
-            if parts[:1] != (name,) or ".." in parts or "\0" in entry["path"] or entry["path"] in paths:
-                raise SourceError(
-                    f"{file} lists {entry['path']!r} for {name}: not a file of its own in {name}/; write the "
-                    f"run again"
-                )
-            paths.add(entry["path"])
-
-
-def _require(data: Any, parts: Mapping[str, type], where: str) -> None:
-    for name, wanted in parts.items():
-        if not isinstance(data, dict) or not isinstance(data.get(name), wanted):
-            raise SourceError(f"{where}: {name} is missing or not of its type; write the run again")
 
 
 def stage_entry(run: Path, stage: Stage, digest: digests.Digest) -> dict[str, Any]:

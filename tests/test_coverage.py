@@ -434,7 +434,9 @@ def test_a_lake_that_ends_before_the_fence(tmp_path: Path, ends: dict[int, int])
 
 def test_a_run_made_from_files(tmp_path: Path) -> None:
     make_lake(tmp_path / "lake", LOG)
-    refused(tmp_path, "run was made from files", fence=None, event_set="1:2")
+    run = open_run(runs.write(tmp_path / "run", {}, from_dict(SPEC), {"event_set": "1:2"}))
+    with pytest.raises(SourceError, match="run was made from files"):
+        cover([run], tmp_path / "lake")
 
 
 @contextmanager

@@ -39,7 +39,7 @@ def test_a_lake_means_its_fence(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "is not JSON"),
+        ("{", "cannot be read as JSON"),
         ("[]", "needs exactly cluster, topic and offsets"),
         ('{"cluster": "c", "topic": "t"}', "needs exactly"),
         ('{"cluster": "c", "topic": "t", "offsets": {}, "more": 1}', "needs exactly"),
@@ -47,9 +47,13 @@ def test_a_lake_means_its_fence(tmp_path: Path) -> None:
         ('{"cluster": "c", "topic": "t", "offsets": []}', "an object of partition"),
         ('{"cluster": "c", "topic": "t", "offsets": {"x": 1}}', "'x' is no partition"),
         ('{"cluster": "c", "topic": "t", "offsets": {"-1": 1}}', "'-1' is no partition"),
-        ('{"cluster": "c", "topic": "t", "offsets": {"0": -1}}', "must be an integer, 0 or more, not -1"),
+        ('{"cluster": "c", "topic": "t", "offsets": {"01": 1}}', "'01' is no partition"),
+        ('{"cluster": "c", "topic": "t", "offsets": {"4294967296": 1}}', "'4294967296' is no partition"),
+        ('{"cluster": "c", "topic": "t", "offsets": {"0": 9223372036854775808}}', "not 9223372036854775808"),
+        ("[" * 1000 + "]" * 1000, "cannot be read as JSON"),
+        ('{"cluster": "c", "topic": "t", "offsets": {"0": -1}}', "must be a whole number, 0 or more, not -1"),
         ('{"cluster": "c", "topic": "t", "offsets": {"0": 1.5}}', "not 1.5"),
-        ('{"cluster": "c", "topic": "t", "offsets": {"0": true}}', "not True"),
+        ('{"cluster": "c", "topic": "t", "offsets": {"0": true}}', "not true"),
     ],
 )
 def test_what_is_no_fence_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:

@@ -107,10 +107,10 @@ def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
     ("content", "sentence"),
     [
         (b"{", "cannot be read"),
-        (b"[]", "has run format None; this version of crossfade reads format 2"),
-        (b"{}", "has run format None"),
+        (b"[]", "has run format none; this version of crossfade reads format 2"),
+        (b"{}", "has run format none"),
         (b'{"format": 3}', "has run format 3; this version of crossfade reads format 2"),
-        (b'{"format": 2}', "engine is missing or not of its type; write the run again"),
+        (b'{"format": 2}', r"manifest\.json: engine is missing; write the run again"),
     ],
 )
 def test_a_manifest_that_cannot_be_used(tmp_path: Path, content: bytes, sentence: str) -> None:
@@ -122,10 +122,16 @@ def test_a_manifest_that_cannot_be_used(tmp_path: Path, content: bytes, sentence
 @pytest.mark.parametrize(
     ("stage", "sentence"),
     [
-        (None, "items: rows is missing"),
-        ({"rows": "7", "digests": {}, "files": []}, "items: rows is missing or not of its type"),
-        ({"rows": 7, "digests": {}, "files": [{"path": "x"}]}, "items, files: bytes is missing"),
-        ({"rows": 7, "digests": {}, "files": [3]}, "items, files: path is missing"),
+        (None, "stages.items is null and must be an object"),
+        (
+            {"rows": "7", "digests": {}, "files": []},
+            "stages.items.rows is '7' and must be a whole number, 0 or more",
+        ),
+        (
+            {"rows": 7, "digests": {}, "files": [{"path": "x"}]},
+            r"stages\.items\.files\[0\]\.bytes is missing",
+        ),
+        ({"rows": 7, "digests": {}, "files": [3]}, r"stages\.items\.files\[0\] is 3 and must be an object"),
     ],
 )
 def test_a_manifest_with_a_damaged_stage(tmp_path: Path, stage: object, sentence: str) -> None:

@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 from parity.explain.members import bucket_members
 from parity.rows import KEYS, rows_of
 from shared.run import STAGES, Run
-from shared.spec import from_dict
 from shared.stored import About, Entry, Event, Piece, Place, Strength, Trace
 
 _EVENT = [field.name for field in fields(Event)]
@@ -30,7 +29,7 @@ class RunSide:
             path=str(run.path),
             kind="run",
             engine=run.manifest["engine"],
-            spec=from_dict(run.manifest["spec"]),
+            spec=run.spec,
             contract=run.manifest["contract"],
             contract_id=run.contract_id,
             fence=run.fence,

@@ -12,7 +12,6 @@ from parity.report.payloads import Payload, Record, read_payloads
 from parity.report.reading import rows_of
 from parity.result import Result
 from shared.run import Run
-from shared.spec import from_dict
 
 GROUPS = 30  # regroupings shown
 
@@ -39,8 +38,8 @@ def gather(a: Run, b: Run, result: Result, lake: Path | None) -> Material:
 
 
 def _about(run: Run, statuses: Counts) -> About:
-    dead = run.manifest["counts"].get("dead_letters", {})
-    return About(int(run.manifest.get("written_at_ms", 0)), statuses, tuple(sorted(dead.items())))
+    dead = run.manifest["counts"]["dead_letters"]
+    return About(run.manifest["written_at_ms"], statuses, tuple(sorted(dead.items())))
 
 
 def _groups(a: Run, b: Run, regroupings: Sequence[Regrouping], lake: Path | None) -> Iterator[ShownGroup]:
@@ -92,7 +91,7 @@ def _payloads(a: Run, b: Run, ids: Collection[str], lake: Path | None) -> tuple[
     """What the items hold in A and in B: the events may not be the same."""
     if lake is None:
         return {}, {}
-    limit = from_dict(a.manifest["spec"]).limits.payload_bytes
+    limit = a.spec.limits.payload_bytes
     rows = [_records(run, ids) for run in (a, b)]
     found = read_payloads(lake, {record for side in rows for record in side.values()}, limit)
     in_a, in_b = ({item: found[record] for item, record in side.items()} for side in rows)

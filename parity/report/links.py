@@ -14,7 +14,7 @@ from parity.report.payloads import Payload
 from parity.report.reading import rows_of
 from parity.thumbnails import Thumbnail
 from shared.run import Run
-from shared.spec import Channel, from_dict
+from shared.spec import Channel
 from shared.stored import Piece
 
 LINKS = 2  # shown of one regrouping, of either side
@@ -84,7 +84,7 @@ def _with_lines(run: Run, found: Iterable[Link]) -> Iterator[tuple[Bridge, Link]
 
 def _records(run: Run, channels: set[str], ids: set[str]) -> dict[tuple[str, str], bytes]:
     """(channel, id) -> verification record; of those that are whole."""
-    spec = {channel.name: channel for channel in from_dict(run.manifest["spec"]).channels}
+    spec = {channel.name: channel for channel in run.spec.channels}
     return {
         (row["channel"], row["id"]): row["record"]
         for row in rows_of(run, "verification", "id", ids, ["id", "channel", "record"])

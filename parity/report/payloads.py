@@ -11,11 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from parity.lake_records import AGAIN
 from parity.thumbnails import Thumbnail, thumbnail
 from shared.errors import SourceError
 from shared.events import parse
-from shared.lake import read_lake
+from shared.lake import AGAIN, read_lake
 from shared.records import RECORD_SCHEMA
 from shared.uris import locate
 

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from shared.run import Run
-from shared.spec import Channel, from_dict
+from shared.spec import Channel
 
 # What the features are made of, by match rule, and how a pair of them is judged. `agreement` is an estimate
 # of what the tokens say exactly.
@@ -46,7 +46,7 @@ def kinds_of(a: Run, b: Run) -> tuple[Kind, ...]:
     """Those of B's spec in its order, then those that A's alone has."""
     found: dict[bytes, tuple[list[Channel], list[Channel]]] = {}
     for side, run in ((B, b), (A, a)):
-        spec = from_dict(run.manifest["spec"])
+        spec = run.spec
         for channel, said in zip(spec.channels, run.manifest["contract"]["channels"], strict=True):
             key = _features(run, channel, said)
             found.setdefault(key, ([], []))[side].append(channel)

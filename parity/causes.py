@@ -3,17 +3,19 @@
 docs/diff-json.md, "What is charged to what", has the rules. In short: of one id the first stage that
 differs; what an item drew, to an id of its buckets that came, went or moved; an edge, to its ends or to what
 the later end drew; a cluster row, to its id, its edges, its heads or earlier neighbours, whichever differs;
-and so on along rows that differ. What is left began there.
+and so on along rows that differ. What is left began there. A row that does not follow from its own run began
+there whatever it is connected with (parity/held.py).
 """
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 import pyarrow as pa
 
 from parity.evidence import Evidence
+from parity.held import Held, Key
 from parity.result import CAUSES, Difference
 from parity.rows import Change
 from shared import traces
@@ -44,45 +46,57 @@ def charge(
     changes: Mapping[str, Sequence[Change]],
     evidence: Evidence,
     components: bool,
+    held: Held | None = None,
 ) -> list[Difference]:
     """Every difference that began somewhere, by cause, then by what explains most, then by id. No fields.
 
     changes: of each table, in key order. components: the cluster rule in which rows depend on each
-    other both ways.
+    other both ways. held: which rows do not follow from their own run; None where nobody looked.
     """
-    own = _own_roots(changes)
-    drawn, candidates = _candidate_roots(changes["candidates"], own, evidence)
-    edges, touching = _edge_roots(changes["edges"], own, drawn, components)
-    clusters = _cluster_roots(changes["clusters"], own, touching, evidence, components)
-    roots = [*own.values(), *candidates, *edges, *clusters]
+    wrong = held.wrong if held else dict.fromkeys(changes, frozenset())
+    own, second = _own_roots(changes, wrong)
+    drawn, candidates = _candidate_roots(changes["candidates"], own, evidence, held)
+    edges, touching = _edge_roots(changes["edges"], own, drawn, components, wrong["edges"])
+    clusters = _cluster_roots(changes["clusters"], own, touching, evidence, components, held)
+    roots = [*own.values(), *second, *candidates, *edges, *clusters]
     roots.sort(key=lambda root: (root.order[0], -root.explains, root.order))
     return [Difference(r.cause, r.kind, r.id, r.earlier, (), r.explains) for r in roots]
 
 
-def _own_roots(changes: Mapping[str, Sequence[Change]]) -> dict[str, _Root]:
-    """id -> the first of its event, features, signature and bucket entries that differs."""
+def _own_roots(
+    changes: Mapping[str, Sequence[Change]], wrong: Mapping[str, Collection[Key]]
+) -> tuple[dict[str, _Root], list[_Root]]:
+    """(id -> the first of its event, features, signature and bucket entries that differs; roots after it)."""
     own: dict[str, _Root] = {}
+    second: list[_Root] = []
     for table, cause in _OWN:
         for item, group in groupby(changes[table], key=lambda change: change.key[0]):
             rows = list(group)  # one a channel
             if item in own:
-                own[item].explains += len(rows)
+                guilty = [row for row in rows if row.key in wrong[table]] if own[item].cause != cause else []
+                own[item].explains += len(rows) - len(guilty)
+                if guilty:
+                    second.append(_Root(cause, _kind(guilty), item, None))
                 continue
-            kinds = {"late" if row.late else row.kind for row in rows}
-            kind = kinds.pop() if len(kinds) == 1 else "wrong"
             stage = "features" if all(row.status_only for row in rows) else cause
-            own[item] = _Root(stage, kind, item, None)
-    return own
+            own[item] = _Root(stage, _kind(rows), item, None)
+    return own, second
+
+
+def _kind(rows: Sequence[Change]) -> str:
+    kinds = {"late" if row.late else row.kind for row in rows}
+    return kinds.pop() if len(kinds) == 1 else "wrong"
 
 
 def _candidate_roots(
-    rows: Sequence[Change], own: Mapping[str, _Root], evidence: Evidence
+    rows: Sequence[Change], own: Mapping[str, _Root], evidence: Evidence, held: Held | None
 ) -> tuple[dict[str, _Root], list[_Root]]:
     """(id -> the root of what it drew, where that differs; the roots that began there)."""
-    charged = {row.key[0]: own[row.key[0]] for row in rows if row.key[0] in own}
+    guilty = _drew_wrongly(rows, evidence, held) if held else set()
+    charged = {row.key[0]: own[row.key[0]] for row in rows if row.key[0] in own.keys() - guilty}
     rest = [row for row in rows if row.key[0] not in charged]
     others = sorted(own, key=lambda item: own[item].order)
-    shifted = evidence.in_a_bucket_with([row.key[0] for row in rest], others)
+    shifted = evidence.in_a_bucket_with([row.key[0] for row in rest if row.key[0] not in guilty], others)
     charged |= {item: own[other] for item, other in shifted.items()}
     strangers = _in_buckets_of_others(own, evidence) if len(shifted) < len(rest) else {}
     roots = []
@@ -97,6 +111,12 @@ def _candidate_roots(
         root = charged[row.key[0]]
         root.explains += not (root.cause == "candidate" and root.id == row.key[0])
     return charged, roots
+
+
+def _drew_wrongly(rows: Sequence[Change], evidence: Evidence, held: Held) -> set[str]:
+    """Those whose draws do not follow from their own run, and from nothing misplaced in their buckets."""
+    found = [row.key[0] for row in rows if row.key in held.wrong["candidates"]]
+    return set(found) - evidence.in_a_bucket_with(found, sorted(held.misplaced)).keys()
 
 
 def _in_buckets_of_others(own: Mapping[str, _Root], evidence: Evidence) -> dict[int, _Root]:
@@ -115,18 +135,25 @@ def _in_buckets_of_others(own: Mapping[str, _Root], evidence: Evidence) -> dict[
 
 
 def _edge_roots(
-    edges: Sequence[Change], own: Mapping[str, _Root], drawn: Mapping[str, _Root], components: bool
+    edges: Sequence[Change],
+    own: Mapping[str, _Root],
+    drawn: Mapping[str, _Root],
+    components: bool,
+    wrong: Collection[Key],
 ) -> tuple[list[_Root], dict[str, list[_Root]]]:
     """(differences that began at an edge, id -> the roots of differing edges that bear on its head)."""
-    roots: dict[tuple[str, ...], _Root] = {}
+    roots: dict[Key, _Root] = {}
     touching: dict[str, list[_Root]] = defaultdict(list)
     keys = {change.key for change in edges}
     for change in edges:
         later, earlier = change.key
         turned = (earlier, later)  # the same edge the other way round
         drew = change.key if turned in keys else (later,)
-        root = _first(own[item] for item in change.key if item in own)
-        if change.kind != "wrong":  # what was drawn decides whether there is an edge, not how strong it is
+        guilty = change.key in wrong
+        root = None if guilty else _first(own[item] for item in change.key if item in own)
+        if (
+            change.kind != "wrong" and not guilty
+        ):  # what was drawn decides whether there is an edge, not how strong it is
             root = root or _first(drawn[item] for item in drew if item in drawn)
         root = root or roots.get(turned)
         if root:
@@ -147,6 +174,7 @@ def _cluster_roots(
     touching: Mapping[str, list[_Root]],
     evidence: Evidence,
     components: bool,
+    held: Held | None,
 ) -> list[_Root]:
     """The differences that began at a cluster row; the other rows are added to what their roots explain.
 
@@ -174,9 +202,16 @@ def _cluster_roots(
     _spread(charged, sorted(charged, key=lambda item: (charged[item].order, item)), dependents)
     # To be near a cause explains nothing where that cause is allowed: what nothing explains, or only a
     # late event, is held against its own run.
-    doubtful = [item for item in rows if item not in charged or charged[item].kind == "late"]
-    guilty = [] if components else sorted(evidence.wrongly_decided(doubtful))
-    guilty = [item for item in guilty if not _damaged_before({item, *rows[item].heads}, own)]
+    if held:
+        guilty = sorted(item for (item,) in held.wrong["clusters"])
+        if not components:  # by which an item is verified with a head that it has no edge with
+            matched = {item for item, root in charged.items() if root.cause == "match"}
+            unsure = {item for item in guilty if held.damaged & {item, *rows[item].heads}} | matched
+            guilty = [item for item in guilty if item not in unsure]
+    else:
+        doubtful = [item for item in rows if item not in charged or charged[item].kind == "late"]
+        found = [] if components else sorted(evidence.wrongly_decided(doubtful))
+        guilty = [item for item in found if not _damaged_before({item, *rows[item].heads}, own)]
     roots = _guilty_roots(rows, guilty, charged)
     _spread(charged, guilty, dependents)
     roots += _spread_rest(rows, charged, depends, dependents)

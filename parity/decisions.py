@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
+from parity.explain.components import components
 from parity.explain.matching import match_pairs
 from parity.explain.runs import RunSide
 from shared.heads import BECOMES_HEAD, decide
@@ -20,9 +21,11 @@ from shared.stored import Place, Strength
 def do_not_follow(run: Run, ids: Collection[str]) -> set[str]:
     """Those of these ids whose head is not the one that the run's own edges and heads give them.
 
-    For the rule `heads`. Reads the shards of the ids, of their earlier neighbours and of these's heads.
+    Reads the shards of the ids, of their earlier neighbours and of these's heads; with components all edges.
     """
     side = RunSide(run)
+    if side.about.spec.clusters.rule == "components":
+        return _not_of_their_component(side, ids)
     edges, events = side.edges(ids), side.events(ids)
     places = side.places({*ids, *(other for matches in edges.values() for other in matches)})
     heads_of = {
@@ -48,6 +51,19 @@ def do_not_follow(run: Run, ids: Collection[str]) -> set[str]:
         if places.get(item) != (says if indexed else None):
             wrong.add(item)
     return wrong
+
+
+def _not_of_their_component(side: RunSide, ids: Collection[str]) -> set[str]:
+    """Those whose head is not the earliest of their component. Nobody knows that of one not all followed."""
+    connected = components(side, ids)
+    members = {member for component in connected.values() for member in component.members}
+    keys = {item: event.key(item) for item, event in side.events(members).items() if event.indexed}
+    edges, places = side.edges(ids), side.places(ids)
+    return {
+        item
+        for item, component in connected.items()
+        if component.whole and places.get(item) != component.place(item, keys, edges)
+    }
 
 
 def _decided(spec: Spec, found: Sequence[Sequence[Strength | None]]) -> list[int]:

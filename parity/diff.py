@@ -13,6 +13,7 @@ from parity.evidence import Evidence
 from parity.fields import FieldDifference
 from parity.files import check_files, verify_contents
 from parity.gates import judge
+from parity.held import differing_ids, hold
 from parity.known import Rule, apply_rules
 from parity.late import Late, late_between
 from parity.regrouping import ClusterComparison, compare_clusters
@@ -60,7 +61,8 @@ def diff(a: Run, b: Run, options: Options | None = None) -> Result:
     coverage = cover((a, b), options.lake) if options.lake else ()
     found = {name: changes(a, b, stage, late, options.spread) for name, stage in STAGES.items()}
     components = a.manifest["contract"]["clusters"]["rule"] == "components"
-    differences, uses = _known(a, b, charge(found, Evidence(a, b), components), options)
+    held = hold(a, b, found) if options.verify else None
+    differences, uses = _known(a, b, charge(found, Evidence(a, b), components, held), options)
     dead = dead_letters(a, b)
     causes = tuple(_count(cause, differences, dead, late) for cause in CAUSES)
     uncovered = sum(held.total for held in coverage)
@@ -71,6 +73,8 @@ def diff(a: Run, b: Run, options: Options | None = None) -> Result:
         contract_id=a.contract_id,
         aligned_by=aligned_by,
         verified=options.verify,
+        held=held.ids if held else 0,
+        differing=len(differing_ids(found)),
         stages=tuple(_stage(a, b, name, found[name]) for name in STAGES),
         causes=causes,
         dead_letters=dead,

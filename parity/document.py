@@ -22,6 +22,8 @@ def document(result: Result) -> dict[str, Any]:
         "contract_id": result.contract_id,
         "aligned_by": result.aligned_by,
         "verified": result.verified,
+        "held": result.held,
+        "differing": result.differing,
         "a": side_document(result.a),
         "b": side_document(result.b),
         "gates": [asdict(gate) | {"passed": gate.passed} for gate in result.gates],

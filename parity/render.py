@@ -52,9 +52,19 @@ def _compared(result: Result) -> Iterator[tuple[str, str]]:
         yield "fence of B", result.b.stands_at
     else:
         yield "event set", result.aligned_by["event_set"]
-    yield "checked", "every byte and row" if result.verified else "files, sizes, row counts, digests"
+    yield "checked", _checked(result)
     if result.coverage or result.why_no_lake:
         yield "lake", _lake(result)
+
+
+def _checked(result: Result) -> str:
+    if not result.verified:
+        return "files, sizes, row counts, digests"
+    if not result.differing:
+        return "every byte and row"
+    most = "" if result.held == result.differing else f"the first {number(result.held)} of "
+    ids = counted(result.differing, "id")
+    return f"every byte and row; {most}{ids} that differ, each against its own run"
 
 
 def _lake(result: Result) -> str:

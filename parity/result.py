@@ -106,7 +106,8 @@ class Result:
     dead_letters: the reasons whose counts differ. differences: the first of them, by cause, then what
     explains most, then id; `causes` counts all, dead letters too (as differences of the event).
     clusters: None where no cluster row differs. coverage: of each run, where a lake was asked; why_no_lake
-    says why none was, where the manifests name one.
+    says why none was, where the manifests name one. held, differing: of how many of the ids that differ the
+    rows were held against their own run; 0 where it was not verified.
     """
 
     a: Side
@@ -114,6 +115,8 @@ class Result:
     contract_id: str
     aligned_by: dict[str, Any]
     verified: bool
+    held: int
+    differing: int
     stages: tuple[StageCount, ...]
     causes: tuple[CauseCount, ...]
     dead_letters: tuple[FieldDifference, ...]

@@ -1,14 +1,22 @@
 """Every fault of the library is caught, at its first stage, its roots counted once (docs/faults.md)."""
 
+import shutil
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from bench.faults import harness
+from bench.faults import harness, scenario
 from bench.faults.code import CODE_FAULTS
+from bench.faults.pairs import pairs_of, try_pairs
 from bench.faults.state import STATE_FAULTS
+from parity.diff import Options, diff
+from parity.fault_edits import Runs
 from parity.faults import MODES, REFUSED, RUN_FAULTS, Fault
+from parity.known import Rule
 from parity.result import CAUSES
+from shared.run import open_run
 from stream.stores.memory import MemoryStore
 
 # One or two of every stage; the others run with `make test-deep` and `python -m bench.faults`.
@@ -31,7 +39,14 @@ QUICK = {
 def base(tmp_path_factory: pytest.TempPathFactory) -> harness.Base:
     """Run A is a stream's too; `python -m bench.faults` has Spark's."""
     folder = tmp_path_factory.mktemp("faults")
-    return harness.make_base(folder, lambda lake, output: harness.stream(MemoryStore(), output, lake))
+    return make_base(folder, "heads")
+
+
+def make_base(folder: Path, rule: str) -> harness.Base:
+    spec = scenario.spec(rule)
+    return harness.make_base(
+        folder, lambda lake, output: harness.stream(MemoryStore(), output, lake, spec), spec
+    )
 
 
 def judge(base: harness.Base, fault: Fault, folder: Path) -> None:
@@ -72,3 +87,42 @@ def test_the_library_is_whole() -> None:
 def test_without_a_fault_nothing_is_caught(base: harness.Base, tmp_path: Path) -> None:
     found = harness.attempt(base, Fault("none", "run", "match", "wrong", lambda runs: None), tmp_path)
     assert not found.caught_by and not found.right
+
+
+# Two faults at one id or in its buckets: what they are connected with would hide the second one.
+PAIRS = {
+    ("another payload under the same times", "one draw too few"),
+    ("another payload under the same times", "two values of a signature swapped"),
+    ("effective time off: a late event taken in time", "a bucket entry is lost"),
+    ("an item's row is there twice", "an edge is lost"),
+    ("a token is lost", "an item that drew nobody"),
+    ("a token is lost", "a signature cut short"),
+    ("a signature is lost", "a numerator one off"),
+    ("one bit of one signature value", "an item in no bucket"),
+    ("an item in no bucket", "an edge that nobody found"),
+    ("one draw too few", "a member of another cluster"),
+}
+
+
+@pytest.mark.parametrize("rule", ["heads", "components"])
+def test_two_faults_at_once_are_two_roots(rule: str, tmp_path: Path) -> None:
+    pairs = [pair for pair in pairs_of(RUN_FAULTS) if (pair[0].name, pair[1].name) in PAIRS]
+    assert len(pairs) == len(PAIRS)
+    found = list(try_pairs(make_base(tmp_path, rule), pairs, tmp_path))
+    assert all(len(pair.expected) == 2 for pair in found)
+    assert [pair for pair in found if not pair.right] == []
+    assert sum(pair.plain != pair.expected for pair in found) >= 3  # so that --verify decides something
+
+
+def test_a_known_difference_excuses_no_other_fault(base: harness.Base, tmp_path: Path) -> None:
+    two = [f for f in RUN_FAULTS if f.name in ("one bit of one signature value", "an item in no bucket")]
+    shutil.copytree(base.b, tmp_path / "b")
+    for fault in two:
+        fault.inject(Runs(base.a, tmp_path / "b", base.lake))
+    rule = Rule("flaky disk", "signature", "*", "us", "ticket 1", date(2027, 1, 1), cap=1)
+    options = Options(rules=[rule], today=date(2026, 12, 1))
+    a, b = open_run(base.a), open_run(tmp_path / "b")
+    assert diff(a, b, options).passed
+    held = diff(a, b, replace(options, verify=True))
+    assert [(d.cause, d.kind) for d in held.differences] == [("signature", "known"), ("bucket", "missing")]
+    assert not held.passed

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from bench.faults import harness, scenario, spark
 from bench.faults.code import CODE_FAULTS
 from bench.faults.harness import Found
+from bench.faults.pairs import Pair, pairs_of, try_pairs
 from bench.faults.state import STATE_FAULTS
 from bench.report import Table, machine, rewrite
 from parity.diff import Options, diff
@@ -36,8 +37,9 @@ def main() -> int:
         for one in harness.try_all(base, faults, Path(folder)):
             found.append(one)
             print(_line(one), flush=True)
+        pairs = list(try_pairs(base, pairs_of(RUN_FAULTS), Path(folder)))
         alarms = _alarms(base, chosen.aa, Path(folder))
-    table = _table(found, chosen.aa, alarms, time.monotonic() - started)
+    table = _table(found, pairs, chosen.aa, alarms, time.monotonic() - started)
     print("\n" + "\n".join(table.notes))
     if chosen.write:
         where = machine()
@@ -80,7 +82,7 @@ def _line(one: Found) -> str:
     return " ".join(cells)
 
 
-def _table(found: list[Found], runs: int, alarms: int, seconds: float) -> Table:
+def _table(found: list[Found], pairs: list[Pair], runs: int, alarms: int, seconds: float) -> Table:
     counts = harness.summary(found)
     inside = [one for one in found if one.fault.where != "run"]
     off = [one for one in inside if one.off is not None]
@@ -90,6 +92,9 @@ def _table(found: list[Found], runs: int, alarms: int, seconds: float) -> Table:
         f"{counts['roots counted once']} with every root counted once; {counts['all right']} right in all.",
         f"With the detector off (the tables of the stage named and of those after it taken from A) "
         f"{sum(bool(one.off) for one in off)} of {len(off)} pass as parity.",
+        f"Of {len(pairs)} pairs of faults in a run's files, at two stages and mostly at one id, `--verify` names "
+        f"both roots of {sum(pair.right for pair in pairs)}, plain `diff` of "
+        f"{sum(pair.plain == pair.expected for pair in pairs)}.",
         f"{alarms} alarms in {runs} A/A runs: partitions interleaved otherwise, other batches, repeats.",
         f"{seconds:.0f} s in all.",
     ]

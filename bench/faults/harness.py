@@ -18,6 +18,7 @@ from parity.forge import edit_manifest, graft
 from parity.result import Result
 from shared.errors import CrossfadeError
 from shared.run import STAGES, open_run
+from shared.spec import Spec
 from stream.consumer import claim
 from stream.export import export
 from stream.microbatch import apply
@@ -40,8 +41,9 @@ _ORDER = ("items", "verification", "signatures", "buckets", "candidates", "edges
 
 @dataclass(frozen=True)
 class Base:
-    """What every fault starts from: two runs in parity, the lake, and a state."""
+    """What every fault starts from: two runs of one spec in parity, the lake, and a state."""
 
+    spec: Spec
     a: Path
     b: Path
     lake: Path
@@ -76,22 +78,22 @@ class Found:
         )
 
 
-def make_base(folder: Path, make_a: Callable[[Path, Path], object]) -> Base:
+def make_base(folder: Path, make_a: Callable[[Path, Path], object], spec: Spec | None = None) -> Base:
     """make_a(lake, output) writes the run A: a backfill, by preference."""
-    log = scenario.records()
-    base = Base(folder / "a", folder / "b", folder / "lake", folder / "state")
+    spec, log = spec or scenario.spec(), scenario.records()
+    base = Base(spec, folder / "a", folder / "b", folder / "lake", folder / "state")
     scenario.write_the_lake(base.lake, log)
     make_a(base.lake, base.a)
     with closing(open_store(base.state)) as store:
-        stream(store, base.b, base.lake)
+        stream(store, base.b, base.lake, spec)
     verdict = diff(open_run(base.a), open_run(base.b), Options(verify=True, lake=base.lake))
     assert verdict.parity, f"the runs must be in parity before any fault: {verdict.causes}"
     return base
 
 
-def stream(store: Store, output: Path, lake: Path) -> None:
+def stream(store: Store, output: Path, lake: Path, spec: Spec) -> None:
     """Consume the scenario's log into an empty store and export it."""
-    spec, log = scenario.spec(), scenario.records()
+    log = scenario.records()
     claim(store, spec, scenario.LOG, range(scenario.PARTITIONS))
     for batch, positions in scenario.batches(log):
         store.write(apply(spec, store, batch, positions).state.changes)
@@ -126,7 +128,7 @@ def attempt(base: Base, fault: Fault, here: Path) -> Found:
             run_backfill(runs.lake, runs.a)
     else:
         with fault.inject():
-            stream(MemoryStore(), runs.b, runs.lake)
+            stream(MemoryStore(), runs.b, runs.lake, base.spec)
     return _judge(fault, runs)
 
 

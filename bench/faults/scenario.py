@@ -72,8 +72,9 @@ _SYLLABLES = (
 )
 
 
-def spec() -> Spec:
-    return from_dict(SPEC)
+def spec(rule: str = "heads") -> Spec:
+    """rule: of clusters."""
+    return from_dict(SPEC | {"clusters": {"rule": rule}})
 
 
 @dataclass

@@ -67,6 +67,18 @@ def recomputed(channel: Channel, record: bytes) -> npt.NDArray[np.uint32] | None
     return np.asarray(found)
 
 
+def first_wrong(channel: Channel, piece: Piece) -> int | None:
+    """The first value of a signature that its record does not give; None where there is none, or nobody
+    can tell from the record."""
+    if piece.signature is None or piece.record is None or damage(channel, piece):
+        return None
+    given = recomputed(channel, piece.record)
+    if given is None:
+        return None
+    wrong = np.flatnonzero(given != np.frombuffer(piece.signature, "<u4"))
+    return int(wrong[0]) if len(wrong) else None
+
+
 def content(channel: Channel, record: bytes) -> str:
     """What a record holds, in words."""
     rule = channel.match.rule

@@ -1,54 +1,14 @@
 """All of one side that an explanation is made of, read once. What is said about it is pure."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
+from parity.explain.components import Component, components
+from parity.explain.draws import Draw, Members, draws
 from parity.explain.lake import FromLake, LakeRecords
 from parity.explain.matching import Pair, match_pairs
 from parity.explain.side import Side
-from shared import lsh
-from shared.heads import key_id
 from shared.stored import About, Entry, Event, Piece, Place, Strength, Trace, bucket_entries
-
-MOST_MEMBERS = 10_000  # of a component, that are followed
-
-
-@dataclass(frozen=True)
-class Members:
-    """The members of a bucket as priority keys, in order."""
-
-    keys: pa.Array
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-    def rank(self, key: bytes) -> int | None:
-        place = pc.index(self.keys, pa.scalar(key, pa.binary())).as_py()
-        return None if place < 0 else int(place)
-
-    def ids(self, start: int, stop: int) -> list[str]:
-        return [key_id(key).decode() for key in self.keys[start:stop].to_pylist()]
-
-
-@dataclass(frozen=True)
-class Draw:
-    """Where one item draws another: both ranks in a bucket. how: "first" or "near"."""
-
-    entry: Entry
-    rank: int
-    other_rank: int
-    how: str
-
-
-@dataclass(frozen=True)
-class Component:
-    """What is connected with an item by edges. whole: False where more than MOST_MEMBERS are."""
-
-    members: frozenset[str]
-    whole: bool
 
 
 @dataclass(frozen=True)
@@ -105,11 +65,9 @@ def gather(name: str, side: Side, ids: tuple[str, ...], lake: LakeRecords | None
     about = side.about
     edges = side.edges(ids)
     later = side.later_edges(ids) if len(ids) == 1 else {}
-    components: dict[str, Component] = {}
-    if about.spec.clusters.rule == "components":
-        components = {item: _component(side, item) for item in ids}
+    connected = components(side, ids) if about.spec.clusters.rule == "components" else {}
     neighbours = {earlier for item in ids for earlier in edges.get(item, {})}
-    neighbours |= {other for component in components.values() for other in component.members}
+    neighbours |= {other for component in connected.values() for other in component.members}
     places = side.places({*ids, *neighbours})
     heads = {place.head for place in places.values()}
     events = side.events({*ids, *neighbours, *heads})
@@ -118,8 +76,8 @@ def gather(name: str, side: Side, ids: tuple[str, ...], lake: LakeRecords | None
     entries = {item: bucket_entries(about.spec, pieces[item]) for item in ids if item in pieces}
     read = side.members({entry for own in entries.values() for entry in own})
     members = {entry: Members(found) for entry, found in read.items()}
-    draws = {item: _draws(about, keys.get(item), entries.get(item, ()), members) for item in ids}
-    wanted = {(other, item) for item in ids for other in draws[item]}
+    drawn = {item: draws(about.spec, keys.get(item), entries.get(item, ()), members) for item in ids}
+    wanted = {(other, item) for item in ids for other in drawn[item]}
     wanted |= {
         (head, item) for item in ids for other in edges.get(item, {}) if (head := _head(places, other))
     }
@@ -127,7 +85,7 @@ def gather(name: str, side: Side, ids: tuple[str, ...], lake: LakeRecords | None
         earlier, last = sorted(ids, key=keys.__getitem__)
         wanted.add((earlier, last))
     pieces |= side.pieces({item for pair in wanted for item in pair} - set(ids))
-    strays = _strays(side, draws, members, pieces) if about.kind == "state" else ()
+    strays = _strays(side, drawn, members, pieces) if about.kind == "state" else ()
     return Gathered(
         name=name,
         about=about,
@@ -139,12 +97,12 @@ def gather(name: str, side: Side, ids: tuple[str, ...], lake: LakeRecords | None
         members=members,
         held=side.bucket_traces(ids),
         drew=side.candidate_traces(ids),
-        draws=draws,
+        draws=drawn,
         matches=match_pairs(about.spec, pieces, sorted(wanted)),
         edges=edges,
         later=later,
         places=places,
-        components=components,
+        components=connected,
         repeated=tuple(side.repeated(ids)),
         strays=strays,
         from_lake=_from_lake(lake, about, {item: events[item] for item in ids if item in events}),
@@ -153,27 +111,6 @@ def gather(name: str, side: Side, ids: tuple[str, ...], lake: LakeRecords | None
 
 def _head(places: Mapping[str, Place], item: str) -> str | None:
     return places[item].head if item in places else None
-
-
-def _draws(
-    about: About, key: bytes | None, entries: Collection[Entry], members: Mapping[Entry, Members]
-) -> dict[str, tuple[Draw, ...]]:
-    """Whom an item with this key draws, in priority order, and where."""
-    found: dict[bytes, list[Draw]] = {}  # by priority key, and so in order
-    for entry in entries if key is not None else ():
-        bucket, draws = members[entry], about.spec.channels[entry[0]].draws
-        rank = bucket.rank(key) if key is not None else None
-        if rank is None:
-            continue
-        end, start = lsh.draw_bounds(rank, draws.first, draws.near)
-        for how, begin, stop in (("first", 0, end), ("near", start, rank)):
-            for other_rank, other in enumerate(bucket.keys[begin:stop].to_pylist(), begin):
-                found.setdefault(other, []).append(Draw(entry, rank, other_rank, how))
-    by_id: dict[str, tuple[Draw, ...]] = {}
-    for other, where in sorted(found.items()):
-        item = key_id(other).decode()
-        by_id[item] = (*by_id.get(item, ()), *where)
-    return by_id
 
 
 def _strays(
@@ -195,16 +132,6 @@ def _strays(
         if draw.entry not in own.get(other, ())
         or members[draw.entry].keys[draw.other_rank].as_py() != keys.get(other)
     )
-
-
-def _component(side: Side, item: str) -> Component:
-    members, front = {item}, {item}
-    while front and len(members) <= MOST_MEMBERS:
-        earlier, later = side.edges(front), side.later_edges(front)
-        near = {other for part in (earlier, later) for own in part.values() for other in own}
-        front = near - members
-        members |= front
-    return Component(frozenset(members), not front)
 
 
 def _from_lake(lake: LakeRecords | None, about: About, events: Mapping[str, Event]) -> dict[str, FromLake]:

@@ -107,10 +107,7 @@ def _component(g: Gathered, item: str, stored: Place | None) -> Decision:
     component = g.components[item]
     strangers = component.members - g.keys.keys()
     lacking = [f"{name}, which it is connected with, is not in the index" for name in strangers]
-    known = [name for name in component.members if name in g.keys]
     if not component.whole:
         lacking.append(f"it is connected with more than {len(component.members)} items, not all followed")
-        return Decision((), None, stored, tuple(sorted(lacking)), len(component.members))
-    head = min(known, key=g.keys.__getitem__)
-    decided = Place(head, g.edges.get(item, {}).get(head))
+    decided = component.place(item, g.keys, g.edges)
     return Decision((), decided, stored, tuple(sorted(lacking)), len(component.members))

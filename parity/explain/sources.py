@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 
-import numpy as np
 import pyarrow as pa
 
 from parity.explain import features, words
 from parity.explain.gather import Gathered
 from shared.errors import SourceError
 from shared.events import EVENT_SCHEMA
-from shared.spec import Channel, Times
+from shared.spec import Times
 from shared.stored import Event, Piece
 from shared.versions import resolve
 
@@ -77,7 +76,7 @@ def feature_faults(g: Gathered, item: str) -> Iterator[tuple[str, str]]:
         where = f"of {name} in channel {words.name(channel.name)}"
         if wrong := features.damage(channel, piece):
             yield wrong[0], f"{where}: {wrong[1]}"
-        elif (first := first_wrong(channel, piece)) is not None:
+        elif (first := features.first_wrong(channel, piece)) is not None:
             yield "signature", f"{where}: value {first} of the signature is not what the record gives"
         if lake is not None and lake.status and lake.status == status:
             given = lake.pieces[order]
@@ -85,18 +84,6 @@ def feature_faults(g: Gathered, item: str) -> Iterator[tuple[str, str]]:
                 yield "features", f"{where}: the record is not what the payload in the lake gives"
             elif given.signature != piece.signature:
                 yield "signature", f"{where}: the signature is not what the payload in the lake gives"
-
-
-def first_wrong(channel: Channel, piece: Piece) -> int | None:
-    """The first value of a signature that its record does not give; None where there is none, or nobody
-    can tell from the record."""
-    if piece.signature is None or piece.record is None or features.damage(channel, piece):
-        return None
-    given = features.recomputed(channel, piece.record)
-    if given is None:
-        return None
-    wrong = np.flatnonzero(given != np.frombuffer(piece.signature, "<u4"))
-    return int(wrong[0]) if len(wrong) else None
 
 
 def _times(times: Times, item: str, event: Event) -> tuple[int, int] | None:

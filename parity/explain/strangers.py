@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from parity.explain import words
-from parity.explain.gather import Draw, Gathered
+from parity.explain.draws import Draw
+from parity.explain.gather import Gathered
 from parity.explain.side import Side
 from parity.explain.sources import unread
 from shared.stored import Entry, bucket_entries

@@ -4,6 +4,7 @@ import hashlib
 
 from parity.explain import features, sums
 from parity.explain.faults import expected_edges, faults
+from parity.explain.features import first_wrong
 from parity.explain.gather import Gathered
 from parity.explain.heads import decision
 from parity.explain.matching import measure_pair
@@ -20,7 +21,6 @@ from parity.explain.result import (
     SideView,
 )
 from parity.explain.shingles import shingles
-from parity.explain.sources import first_wrong
 from shared.stored import NOTHING, Entry, Piece
 
 LISTED = 100  # of drawn items and of edges

@@ -1,0 +1,142 @@
+"""Does a row that differs follow from its own run: from what that run has of the stage before?
+
+A row that does not is a cause of its own, whatever it is connected with. This finds the second of two faults
+at one id, or in one bucket. It reads all signatures of both runs, so `diff --verify` does it and plain `diff`
+charges by connection alone.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from parity.decisions import do_not_follow
+from parity.explain import features, sums
+from parity.explain.draws import Members, drawn
+from parity.explain.matching import match_pairs
+from parity.explain.runs import RunSide
+from parity.rows import Change
+from shared.run import STAGES, Run
+from shared.stored import NOTHING, Piece, bucket_entries
+
+MOST_HELD = 5_000  # ids; the first in order
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Held:
+    """wrong: by table, the keys of differing rows that do not follow from their own run, on either side.
+
+    misplaced: ids whose bucket entries, or whose draws though these are equal in both runs, are not what
+    their own run gives: what is drawn near them cannot be judged. damaged: ids whose features and signature
+    do not fit together: what matches them cannot. ids: how many of the differing ids were held.
+    """
+
+    wrong: Mapping[str, frozenset[Key]]
+    misplaced: frozenset[str]
+    damaged: frozenset[str]
+    ids: int
+
+
+def differing_ids(changes: Mapping[str, Sequence[Change]]) -> list[str]:
+    """The ids whose rows differ (of an edge, the later one), in order."""
+    return sorted({change.key[0] for found in changes.values() for change in found})
+
+
+def hold(a: Run, b: Run, changes: Mapping[str, Sequence[Change]]) -> Held:
+    """Hold every differing row of the first MOST_HELD ids against its own run."""
+    ids = differing_ids(changes)[:MOST_HELD]
+    known = set(ids)
+    keys = {table: {c.key for c in found if c.key[0] in known} for table, found in changes.items()}
+    held = [_Own(run, ids, keys) for run in (a, b)] if ids else []
+    wrong = {
+        table: frozenset(own for one in held for own in one.wrong(table)) & frozenset(keys[table])
+        for table in STAGES
+    }
+    misplaced = frozenset(item for one in held for item in one.misplaced())
+    damaged = frozenset(item for one in held for item, _, _ in one.damage)
+    return Held(wrong, misplaced, damaged, len(ids))
+
+
+class _Own:
+    """One run's rows of some ids. keys: of the rows that differ, by table."""
+
+    def __init__(self, run: Run, ids: Sequence[str], keys: Mapping[str, Collection[Key]]) -> None:
+        self._run, self._ids, self._differ = run, ids, keys
+        side = RunSide(run)
+        self._spec = side.about.spec
+        self._events, self._pieces = side.events(ids), side.pieces(ids)
+        self._held, self._drew, self._edges = (
+            side.bucket_traces(ids),
+            side.candidate_traces(ids),
+            side.edges(ids),
+        )
+        self._keys = {item: event.key(item) for item, event in self._events.items() if event.indexed}
+        entries = {item: bucket_entries(self._spec, self._pieces.get(item, self._nothing)) for item in ids}
+        read = side.members({entry for own in entries.values() for entry in own})
+        members = {entry: Members(keys) for entry, keys in read.items()}
+        self._entries = {item: own if item in self._keys else () for item, own in entries.items()}
+        self._drawn = {item: drawn(self._spec, self._keys.get(item), entries[item], members) for item in ids}
+        pairs = [(earlier, later) for later, earlier in keys["edges"]]
+        self._ends = side.pieces({end for pair in pairs for end in pair})
+        self.damage = list(self._damage())
+        self._matches = match_pairs(self._spec, self._ends, pairs)
+
+    @property
+    def _nothing(self) -> tuple[Piece, ...]:
+        return (features.NONE,) * len(self._spec.channels)
+
+    def wrong(self, table: str) -> Iterator[Key]:
+        if table in ("verification", "signatures"):
+            stage = "features" if table == "verification" else "signature"
+            yield from ((item, name) for item, name, at in self.damage if at == stage)
+        elif table == "buckets":
+            yield from ((item,) for item in self._ids if not self._holds_its_entries(item))
+        elif table == "candidates":
+            yield from ((item,) for item in self._ids if not self._drew_its_own(item))
+        elif table == "edges":
+            yield from (key for key in self._differ["edges"] if self._is_wrong(*key))
+        elif table == "clusters":
+            wrong = do_not_follow(self._run, [item for (item,) in self._differ["clusters"]])
+            yield from ((item,) for item in wrong)
+
+    def misplaced(self) -> Iterator[str]:
+        differ = self._differ["candidates"]
+        for item in self._ids:
+            drew = (item,) in differ or self._drew_its_own(item)
+            if not (drew and self._holds_its_entries(item)):
+                yield item
+
+    def _damage(self) -> Iterator[tuple[str, str, str]]:
+        """(id, channel, stage) of features and signatures that do not fit together, or the status."""
+        for item in self._ids:
+            event, pieces = self._events.get(item), self._pieces.get(item, self._nothing)
+            misplaced = event is not None and (event.status == "ok") != features.has_features(pieces)
+            for channel, piece in zip(self._spec.channels, pieces, strict=True):
+                if misplaced:
+                    yield item, channel.name, "features"
+                elif wrong := features.damage(channel, piece):
+                    yield item, channel.name, wrong[0]
+                elif features.first_wrong(channel, piece) is not None:
+                    yield item, channel.name, "signature"
+
+    def _holds_its_entries(self, item: str) -> bool:
+        given = sums.trace(sums.entry_hashes(self._spec, self._entries[item]))
+        return self._held.get(item, NOTHING) == given
+
+    def _drew_its_own(self, item: str) -> bool:
+        return self._drew.get(item, NOTHING) == sums.trace(sums.id_hashes(self._drawn[item]))
+
+    def _is_wrong(self, later: str, earlier: str) -> bool:
+        """Whether an edge is not what verification gives or, where the draws are sound, not of a drawn pair.
+
+        Of an end with damaged features nobody can tell.
+        """
+        stored, given = self._edges.get(later, {}).get(earlier), self._matches[earlier, later]
+        ends = (self._ends.get(end, self._nothing) for end in (later, earlier))
+        if any(features.whole(self._spec, pieces) != pieces for pieces in ends):
+            return False
+        if stored is not None and stored != given:
+            return True
+        if not self._drew_its_own(later):
+            return False
+        return (stored is not None) != (given is not None and earlier in self._drawn[later])

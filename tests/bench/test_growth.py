@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 import skimage.data
 from PIL import Image
 
@@ -38,6 +39,7 @@ def test_a_picture_is_found_by_an_edge_or_a_cluster(tmp_path: Path) -> None:
     assert direct.tolist() == [False, True, False, False, False, False]
 
 
+@pytest.mark.slow
 def test_the_whole_of_it_on_a_few_pictures(tmp_path: Path) -> None:
     for name in ("coffee", "chelsea", "astronaut"):
         picture = Image.open(Path(skimage.data.__file__).parent / f"{name}.png").convert("RGB")

@@ -81,6 +81,7 @@ def enough_bands(spec: dict[str, Any], expected: oracle.Expected, a: str, b: str
     return agreeing >= channel["match"]["min_agreeing_bands"]
 
 
+@pytest.mark.slow
 @pytest.mark.spark
 def test_it_says_what_a_backfill_says_of_attacked_pictures(tmp_path: Path, spark: SparkSession) -> None:
     """One run of everything gives the features; a run for each of three queries gives what is true of it."""

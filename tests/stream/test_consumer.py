@@ -227,7 +227,12 @@ def test_another_contract_is_refused_by_state_and_topic(logs: Logs, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("kind", "workers"), [("file", 1), ("file", 2), pytest.param("kafka", 1, marks=pytest.mark.kafka)]
+    ("kind", "workers"),
+    [
+        pytest.param("file", 1, marks=pytest.mark.slow),
+        ("file", 2),
+        pytest.param("kafka", 1, marks=pytest.mark.kafka),
+    ],
 )
 def test_killed_between_every_two_steps(
     kind: str, workers: int, tmp_path: Path, request: pytest.FixtureRequest

@@ -130,8 +130,8 @@ def through_workers(workers: Workers, batches: Sequence[list[Record]]) -> Found:
     return read_state(store, spec)
 
 
-# 30 histories with max_skew, whose versions are kept and come back; 30 without; and one with retention.
-@pytest.mark.parametrize(("seed", "count"), [(4, 30), (2, 30), (118, 1)])
+# 15 histories with max_skew, whose versions are kept and come back; 15 without; and one with retention.
+@pytest.mark.parametrize(("seed", "count"), [(4, 15), (2, 15), (118, 1)])
 def test_histories_sketched_a_batch_ahead_end_as_the_oracle_says(seed: int, count: int) -> None:
     history = union(packed_histories(seed, count)[1]) if count > 1 else random_history(seed)
     assert ("max_skew_ms" in history.spec["times"]) == (seed != 2)

@@ -39,9 +39,8 @@ def compare(history: History, cut_a: int, cut_b: int) -> Result:
         a, b = (run_at(history, cut, Path(folder) / name) for cut, name in ((cut_a, "a"), (cut_b, "b")))
         result = diff(a, b, ALLOWED)
         held = diff(a, b, replace(ALLOWED, verify=True))
-        assert (
-            held.causes == result.causes and held.held == held.differing
-        )  # each row follows from its own run
+        assert held.causes == result.causes  # all rows follow from their own run
+        assert held.held == held.differing
         return result
 
 

@@ -92,8 +92,8 @@ def _table(found: list[Found], pairs: list[Pair], runs: int, alarms: int, second
         f"{counts['roots counted once']} with every root counted once; {counts['all right']} right in all.",
         f"With the detector off (the tables of the stage named and of those after it taken from A) "
         f"{sum(bool(one.off) for one in off)} of {len(off)} pass as parity.",
-        f"Of {len(pairs)} pairs of faults in a run's files, at two stages and mostly at one id, `--verify` names "
-        f"both roots of {sum(pair.right for pair in pairs)}, plain `diff` of "
+        f"Of {len(pairs)} pairs of faults in a run's files, at two stages and mostly at one id, `--verify` "
+        f"names both roots of {sum(pair.right for pair in pairs)}, plain `diff` of "
         f"{sum(pair.plain == pair.expected for pair in pairs)}.",
         f"{alarms} alarms in {runs} A/A runs: partitions interleaved otherwise, other batches, repeats.",
         f"{seconds:.0f} s in all.",

@@ -19,7 +19,7 @@ CHANGES = ("resize", "recompress", "brightness", "overlay")
 pytestmark = [pytest.mark.spark, pytest.mark.kafka, needs_data("photos")]
 
 
-@pytest.mark.parametrize("count", [100, pytest.param(ALL, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [150, pytest.param(ALL, marks=pytest.mark.slow)])
 def test_photographs_with_four_variants_each(count: int, kafka_logs: Logs, spark: SparkSession) -> None:
     photographs = sorted(path.relative_to(PHOTOS).as_posix() for path in PHOTOS.rglob("*.jpg"))
     assert len(photographs) == ALL

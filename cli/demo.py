@@ -32,7 +32,7 @@ def command(output: Path, no_kafka: bool, open_page: bool) -> int:
     """Photographs and their variants, through batch and stream, to one verdict.
 
     Starts a broker, publishes, archives, backfills with Spark, consumes the same log (late, doubled,
-    edited and deleted events among it), exports, diffs, evaluates and writes a page of the clusters.
+    edited and deleted events among it), exports, diffs, evaluates and writes the pages of the diff and of the clusters.
     """
     from cli.demo_events import write_demo_events
     from cli.demo_images import WHOLE, make_demo_images
@@ -71,7 +71,7 @@ def command(output: Path, no_kafka: bool, open_page: bool) -> int:
             "export", *state, "--output", stream_run, "--fence", root / "lake", "--lake", root / "lake"
         )
     console.rule("5. do they agree?", align="left")
-    status = _crossfade("diff", batch_run, stream_run)
+    status = _crossfade("diff", batch_run, stream_run, "--html", root / "diff.html")
     _crossfade("evaluate", stream_run, "--truth", truth)
     run, page = open_run(stream_run), root / "clusters.html"
     verdict, evaluation = diff(open_run(batch_run), run), evaluate(run, truth)

@@ -32,7 +32,8 @@ def command(output: Path, no_kafka: bool, open_page: bool) -> int:
     """Photographs and their variants, through batch and stream, to one verdict.
 
     Starts a broker, publishes, archives, backfills with Spark, consumes the same log (late, doubled,
-    edited and deleted events among it), exports, diffs, evaluates and writes the pages of the diff and of the clusters.
+    edited and deleted events among it), exports, diffs, evaluates and writes pages of the diff and of the
+    clusters.
     """
     from cli.demo_events import write_demo_events
     from cli.demo_images import WHOLE, make_demo_images

@@ -17,28 +17,38 @@ _SAID = ("input", "fence")  # in a line of its own: where it stands
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Read all of it: every byte of a run or lake; of a state, whether its records agree.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(folder: Path, as_json: bool) -> None:
-    """Say what FOLDER is (a run, a lake or a consumer's state) and what is in it."""
+def command(folder: Path, verify: bool, as_json: bool) -> int:
+    """Say what FOLDER is (a run, a lake or a consumer's state, which may be in use) and what is in it.
+
+    Exit status 1: records of a state contradict each other (--verify). 2: it is damaged, or none of these.
+    """
     if not folder.is_dir():
         raise SourceError(f"there is no folder {folder}; give the folder of a run, a lake or a state")
-    description = describe(folder) or _describe_state(folder)
+    description = describe(folder, verify) or _describe_state(folder, verify)
+    status = 1 if description.get("contradictions") else 0
     if as_json:
         click.echo(orjson.dumps(description, option=orjson.OPT_INDENT_2))
-        return
+        return status
     out = console()
     out.print(facts((_label(name), value) for name, value in _facts(description)))
     for part in _tables({name: value for name, value in description.items() if name not in _SAID}):
         out.print()
         out.print(part)
+    return status
 
 
-def _describe_state(folder: Path) -> dict[str, Any]:
+def _describe_state(folder: Path, verify: bool) -> dict[str, Any]:
     if not (folder / "CURRENT").exists():  # RocksDB's own pointer to its files
         raise SourceError(f"{folder} is no run (manifest.json), no lake (lake.json) and no consumer's state")
     from stream.inspect import describe as describe_state  # opens RocksDB; runs and lakes need none
 
-    return describe_state(folder)
+    return describe_state(folder, verify)
 
 
 def _facts(description: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -93,7 +93,8 @@ def _status(call: Callable[[], Any]) -> int:
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except CrossfadeError as error:
-        click.echo(f"crossfade: {error}", err=True)
+        sentence = " ".join(map(str.strip, str(error).splitlines()))  # what it quotes may have several lines
+        click.echo(f"crossfade: {sentence}", err=True)
         return error.exit_status
     except (click.Abort, KeyboardInterrupt):
         click.echo(

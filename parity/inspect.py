@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from parity.clusters import cluster_sizes
-from parity.files import check_files
+from parity.files import check_files, verify_contents
+from parity.lake_records import check_lake_files, records_below
 from shared.errors import SourceError
 from shared.fence import LAKE_MANIFEST
 from shared.lake import read_lake
@@ -18,15 +19,18 @@ LARGEST = 10
 BINS = 20  # of the similarity, from 0 to 1
 
 
-def describe(path: Path) -> dict[str, Any] | None:
+def describe(path: Path, verify: bool = False) -> dict[str, Any] | None:
     """A description of the run or lake in this folder; None where it is neither.
 
-    Raises SourceError where it is one of them and damaged.
+    Raises SourceError where it is one of them and damaged; verify: every byte is read to know that.
     """
     if (path / MANIFEST).exists():
-        return describe_run(open_run(path))
+        run = open_run(path)
+        if verify:
+            verify_contents(run)
+        return describe_run(run)
     if (path / LAKE_MANIFEST).exists():
-        return describe_lake(path)
+        return describe_lake(path, verify)
     return None
 
 
@@ -55,8 +59,8 @@ def describe_run(run: Run) -> dict[str, Any]:
     }
 
 
-def describe_lake(path: Path) -> dict[str, Any]:
-    """What lake.json says; SourceError where a file that it names is not there."""
+def describe_lake(path: Path, verify: bool = False) -> dict[str, Any]:
+    """What lake.json says; SourceError where a file is not there, or (verify) not what lake.json says."""
     lake = read_lake(path)
     assert lake is not None  # `describe` saw its manifest
     partitions: dict[int, Counter[str]] = defaultdict(Counter)
@@ -64,6 +68,10 @@ def describe_lake(path: Path) -> dict[str, Any]:
         if not (path / file.path).exists():
             raise SourceError(f"{path / file.path} is missing; the lake names it, so archive the topic again")
         partitions[file.partition].update(files=1, rows=file.rows, bytes=file.bytes)
+    if verify:
+        check_lake_files(path, lake, lake.fence)
+        for _ in records_below(path, lake, lake.fence):
+            pass
     return {
         "kind": "lake",
         "path": str(path),

@@ -48,25 +48,25 @@ class Fence:
         }
 
     @classmethod
-    def from_json(cls, data: object, where: str = "the fence") -> "Fence":
-        """Raises SourceError, which names `where`, unless `data` is what `to_json` gives."""
+    def from_json(
+        cls, data: object, where: str = "the fence", advice: str = "name one that crossfade wrote"
+    ) -> "Fence":
+        """SourceError, which names `where` and gives the advice, unless `data` is as `to_json` gives."""
+
+        def wrong(what: str) -> SourceError:
+            return SourceError(f"{where} is not a fence: {what}; {advice}")
+
         if not isinstance(data, dict) or set(data) != {"cluster", "topic", "offsets"}:
-            raise SourceError(f"{where} is not a fence: it needs exactly cluster, topic and offsets.")
+            raise wrong("it needs exactly cluster, topic and offsets")
         cluster, topic, offsets = data["cluster"], data["topic"], data["offsets"]
         if not isinstance(cluster, str) or not isinstance(topic, str) or not isinstance(offsets, dict):
-            raise SourceError(
-                f"{where} is not a fence: cluster and topic must be strings, offsets an object of "
-                f"partition: next offset."
-            )
+            raise wrong("cluster and topic must be strings, offsets an object of partition: next offset")
         positions: dict[int, int] = {}
         for partition, offset in offsets.items():
             if not _PARTITION.fullmatch(partition) or int(partition) >= 2**31:
-                raise SourceError(f"{where} is not a fence: {shown(partition)} is no partition number.")
+                raise wrong(f"{shown(partition)} is no partition number")
             if not WHOLE.holds(offset):
-                raise SourceError(
-                    f"{where} is not a fence: the offset of partition {partition} must be {WHOLE.name}, "
-                    f"not {shown(offset)}."
-                )
+                raise wrong(f"the offset of partition {partition} must be {WHOLE.name}, not {shown(offset)}")
             positions[int(partition)] = offset
         return cls.at(cluster, topic, positions)
 

@@ -58,7 +58,7 @@ def read_lake(folder: Path) -> Lake | None:
     if found != FORMAT:
         raise SourceError(f"{file} has format {shown(found)}; this version reads {FORMAT}.")
     require(data, _SHAPE, str(file), AGAIN)
-    fence = Fence.from_json(data["fence"], f"the fence in {file}")
+    fence = Fence.from_json(data["fence"], f"the fence in {file}", AGAIN)
     files = tuple(LakeFile(**{name: entry[name] for name in _FILE}) for entry in data["files"])
     ends = fence.positions()
     for entry in files:

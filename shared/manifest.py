@@ -56,7 +56,7 @@ def fence_of(file: Path, manifest: dict[str, Any]) -> Fence | None:
     """The fence that the run stands at; None for a run made from files. SourceError where it is none."""
     if "fence" not in manifest["input"]:
         return None
-    return Fence.from_json(manifest["input"]["fence"], f"the fence in {file}")
+    return Fence.from_json(manifest["input"]["fence"], f"the fence in {file}", AGAIN)
 
 
 def _check_input(file: Path, source: dict[str, Any]) -> None:

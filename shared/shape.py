@@ -55,13 +55,23 @@ INNER_PATH = Kind(
 def read_json(file: Path) -> Any:
     """The file's JSON. FileNotFoundError where there is none, SourceError where it is not to be had."""
     try:
-        data = orjson.loads(file.read_bytes())
-        orjson.dumps(data)  # refuses what is nested so deep that walking it would exhaust the stack
+        raw = file.read_bytes()
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, TypeError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise SourceError(f"{file} cannot be read as JSON ({why})") from None
+    except OSError as error:
+        raise SourceError(
+            f"{file} cannot be read ({error.strerror}); may you read it, and is it a file?"
+        ) from None
+    return parse_json(raw, str(file), "it is damaged, so have it written again")
+
+
+def parse_json(raw: bytes, where: str, advice: str) -> Any:
+    """SourceError, which names `where` and gives the advice, unless it is JSON."""
+    try:
+        data = orjson.loads(raw)
+        orjson.dumps(data)  # refuses what is nested so deep that walking it would exhaust the stack
+    except (ValueError, TypeError) as error:
+        raise SourceError(f"{where} cannot be read as JSON ({error}); {advice}") from None
     return data
 
 

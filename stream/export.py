@@ -5,21 +5,25 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import orjson
+import numpy as np
 import pyarrow as pa
 
 from shared import run
 from shared.contract import contract_id
+from shared.digests import shards
 from shared.errors import SourceError
 from shared.fence import Fence
 from shared.heads import key_id
 from shared.lsh import left_out
-from shared.spec import Spec, from_dict
+from shared.shape import shown
+from shared.spec import Spec
 from shared.stage_writer import StageWriter
 from stream import state
 from stream.bucket_traces import bucket_traces
+from stream.checked import Checked
+from stream.meta import state_counts, state_fence, state_spec
 from stream.postings import Bucket, bucket_of, most_members
-from stream.stores.protocol import Reader, Store
+from stream.stores.protocol import AGAIN, Reader
 
 CHUNK_BYTES = 16 * 2**20
 SMALL = 128  # bytes that a row without features counts for
@@ -28,25 +32,8 @@ HOT_BUCKETS = 20
 Row = tuple[Any, ...]  # in the order of the stage's schema, the shard first
 
 
-def state_spec(store: Reader) -> Spec:
-    """The spec a state was made with. SourceError for an empty state."""
-    (value,) = store.get_many("meta", [state.META_CONTRACT])
-    if value is None:
-        raise SourceError("the state is empty: no consumer has started with it yet")
-    state.require_format(store)
-    return from_dict(orjson.loads(value)["spec"])
-
-
-def state_fence(store: Reader) -> Fence:
-    """Where a state stands: everything before it has been applied, and nothing after it."""
-    source, offsets = store.get_many("meta", [state.META_SOURCE, state.META_OFFSETS])
-    log = orjson.loads(source or b"{}")
-    positions = {int(partition): offset for partition, offset in orjson.loads(offsets or b"{}").items()}
-    return Fence.at(log.get("cluster", ""), log.get("topic", ""), positions)
-
-
 def export(
-    store: Store,
+    store: Reader,
     output: Path,
     fence: Fence | None = None,
     lake: Path | None = None,
@@ -58,6 +45,7 @@ def export(
     now and then.
     """
     spec, at = state_spec(store), state_fence(store)
+    unchecked, store = store, Checked(store, spec)
     if fence is not None and fence != at:
         raise SourceError(
             f"the state stands at {at.describe()} and not at the fence asked for, {fence.describe()}; "
@@ -78,6 +66,7 @@ def export(
         started, written = time.monotonic(), 0
         with StageWriter(output / stage.name / "part-0.parquet", stage.schema, contract_id(spec)) as writer:
             for table in _tables(rows(store, spec), stage.schema):
+                _require_shards(store, stage, table)
                 writer.write(table)
                 written += table.num_rows
                 progress(stage.name, written)
@@ -85,13 +74,13 @@ def export(
         seconds[stage.name] = round(time.monotonic() - started, 3)
     source = {"fence": at.to_json()} | ({"lake": str(lake)} if lake else {})
     versions = run.library_versions("kafka-python", "rocksdict")
-    run.write_manifest(output, spec, "stream", versions, source, stages, counts(store, spec), seconds)
+    found = counts(store) | bucket_counts(unchecked, spec)  # all postings have been checked by now
+    run.write_manifest(output, spec, "stream", versions, source, stages, found, seconds)
     return run.open_run(output)
 
 
-def counts(store: Store, spec: Spec) -> dict[str, Any]:
-    """What the state was given and holds, by name."""
-    (totals,) = store.get_many("meta", [state.META_COUNTS])
+def counts(store: Reader) -> dict[str, Any]:
+    """What the state was given and holds, by name, but for `bucket_counts`."""
     statuses: dict[str, int] = {}
     for _, value in store.scan("items"):
         status = state.unpack_item(value).status
@@ -99,12 +88,10 @@ def counts(store: Store, spec: Spec) -> dict[str, Any]:
     reasons: dict[str, int] = {}
     for _, reason in store.scan("dead"):
         reasons[reason.decode()] = reasons.get(reason.decode(), 0) + 1
-    known: dict[str, Any] = orjson.loads(totals or b"{}")
-    known["dead_letters"] = reasons
-    return known | {"statuses": statuses} | bucket_counts(store, spec)
+    return state_counts(store) | {"dead_letters": reasons, "statuses": statuses}
 
 
-def bucket_counts(store: Store, spec: Spec) -> dict[str, Any]:
+def bucket_counts(store: Reader, spec: Spec) -> dict[str, Any]:
     """The pairs that draws left out, and the HOT_BUCKETS that left out most; as the batch has them."""
     total = 0
     hot: list[tuple[int, int, int, int, int]] = []
@@ -134,7 +121,20 @@ def bucket_counts(store: Store, spec: Spec) -> dict[str, Any]:
     }
 
 
-def _scan(family: str, rows: Callable[[str, bytes], Iterator[Row]]) -> Callable[[Store, Spec], Iterator[Row]]:
+def _require_shards(store: Reader, stage: run.Stage, table: pa.Table) -> None:
+    """SourceError where a key has not the shard byte of its id: nobody looks for such a record."""
+    wrong = table.column("shard").to_numpy() != shards(table.column(stage.shard_by))
+    if wrong.any():
+        item = table.column(stage.shard_by)[int(np.argmax(wrong))].as_py()
+        raise SourceError(
+            f"{store.name}: the record of {shown(item)} for {stage.name} has another shard in its key "
+            f"than the id's; {AGAIN}"
+        )
+
+
+def _scan(
+    family: str, rows: Callable[[str, bytes], Iterator[Row]]
+) -> Callable[[Reader, Spec], Iterator[Row]]:
     """The rows of each entry of a family whose keys are item keys."""
     return lambda store, spec: (
         (key[0], *row) for key, value in store.scan(family) for row in rows(key[1:].decode(), value)

@@ -24,8 +24,6 @@ from stream.stores.protocol import Store
 Sketcher = Callable[[pa.Table], Sketched]
 """`sketch` with its spec: winning events (WINNER_SCHEMA) to their statuses and features."""
 
-_AGE = 2**63  # makes signed times sort as unsigned big-endian
-
 
 @dataclass(frozen=True)
 class Outcome:
@@ -210,14 +208,14 @@ def _write_kept(spec: Spec, overlay: Overlay, touched: dict[bytes, str], resolve
         if rows and spec.times.retention_ms is not None:
             # Look again when the winner, or else the last event kept, falls below the horizon.
             due = winner[name] if name in winner else max(row["event_time"] for row in rows)
-            overlay.put("ages", (due + _AGE).to_bytes(8, "big") + item, b"")
+            overlay.put("ages", state.age_key(due, item), b"")
 
 
 def _expired(overlay: Overlay, horizon: int) -> list[bytes]:
     """Item keys to be resolved again because their time is below the horizon; forgets those entries."""
     found = []
     for key, _ in overlay.with_prefix("ages", b""):
-        if int.from_bytes(key[:8], "big") - _AGE >= horizon:
+        if state.age_time(key) >= horizon:
             break
         found.append(key)
     for key in found:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.errors import SourceError
+from stream.stores.protocol import AGAIN
 
 CHUNK = 128
 
@@ -19,6 +20,9 @@ _SIZE = struct.Struct("<H")  # a priority key is at most 16 + 1,024 bytes
 _LEAST = _SIZE.size + 17  # bytes of a member: its key is at least 16 + 1
 _DIRECTORY = struct.Struct("<III")  # chunk number, members, bytes of the first member
 _BUCKET = struct.Struct(">BHQ")
+BUCKET_KEY = _BUCKET.size  # bytes of the key of a bucket's own record
+CHUNK_KEY = BUCKET_KEY + 4  # of a further chunk
+LONE_ID = 1 + _SIZE.size + 16  # where in the record of a bucket with one member its id begins
 _NONE: frozenset[int] = frozenset()
 
 
@@ -40,6 +44,11 @@ def bucket_key(channel: int, band: int, value: int) -> bytes:
 def lone_member(member: bytes) -> bytes:
     """The record of a bucket with one member."""
     return b"\0" + _pack([member])
+
+
+def is_lone(record: bytes) -> bool:
+    """Whether this is what `lone_member` gives of some priority key."""
+    return len(record) > LONE_ID and not record[0] and record[1] | record[2] << 8 == len(record) - 3
 
 
 def bucket_of(key: bytes) -> tuple[int, int, int] | None:
@@ -75,9 +84,40 @@ def packed_members(key: bytes, value: bytes, read: Callable[[list[bytes]], list[
         if members and (len(members) != count or members[0] != first or members != sorted(members)):
             raise SourceError(
                 f"the state is damaged: chunk {number} of bucket {key.hex()} is not what its directory says; "
-                f"consume the topic again into a new --state"
+                f"{AGAIN}"
             )
     return b"".join(record or b"" for record in records)
+
+
+def record_members(value: bytes) -> list[bytes]:
+    """The members that a bucket's own record names: of a directory the first of each chunk.
+
+    Raises ValueError, struct.error or IndexError where it is malformed, as `chunk_members` does.
+    """
+    if value[0] == 0:
+        return _whole(value, 1)
+    if value[0] != 1:
+        raise ValueError("it is neither a bucket's members nor their directory")
+    firsts, at = [], 1
+    while at < len(value):
+        _, _, size = _DIRECTORY.unpack_from(value, at)
+        at += _DIRECTORY.size + size
+        firsts.append(value[at - size : at])
+    if at != len(value):
+        raise ValueError("it ends too early")
+    return firsts
+
+
+def chunk_members(value: bytes) -> list[bytes]:
+    """The members in the record of a further chunk."""
+    return _whole(value, 0)
+
+
+def _whole(value: bytes, start: int) -> list[bytes]:
+    members = _unpack(value, start)
+    if start + sum(map(len, members)) + _SIZE.size * len(members) != len(value):
+        raise ValueError("it ends too early")
+    return members
 
 
 def most_members(record: bytes) -> int:

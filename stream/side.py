@@ -5,14 +5,14 @@ from collections.abc import Collection, Iterator
 from itertools import takewhile
 from pathlib import Path
 
-import orjson
 import pyarrow as pa
 
 from shared.heads import key_id
 from shared.stored import About, Entry, Event, Piece, Place, Strength, Trace, bucket_entries
 from stream import state
 from stream.bucket_traces import bucket_traces
-from stream.export import state_fence, state_spec
+from stream.checked import Checked
+from stream.meta import state_contract, state_fence, state_spec
 from stream.postings import Bucket, bucket_key
 from stream.stores.memory import MemoryStore
 from stream.stores.protocol import Reader
@@ -22,10 +22,8 @@ class StateSide:
     """all_postings: look for an id's entries in all postings, not only where its signature says they are."""
 
     def __init__(self, store: Reader, path: Path, all_postings: bool = False) -> None:
-        self._store, self._all_postings = store, all_postings
-        spec = state_spec(store)
-        (value,) = store.get_many("meta", [state.META_CONTRACT])
-        contract = orjson.loads(value or b"{}")
+        contract, spec = state_contract(store), state_spec(store)
+        self._store, self._all_postings = Checked(store, spec), all_postings
         self._about = About(
             path=str(path),
             kind="state",

@@ -44,17 +44,18 @@ _ITEM = struct.Struct("<Bqqqqiq32s")
 _MATCH = struct.Struct("<bII")
 _EVENT = struct.Struct("<BqqiqB32sI")
 _LENGTH = struct.Struct("<i")
+_AGE = 2**63  # makes signed times sort as unsigned big-endian
 _TRACE = struct.Struct("<Qq")
 
 
 def require_format(store: Reader) -> None:
     """SourceError where a state was made by a version whose states this one cannot read."""
     (value,) = store.get_many("meta", [META_FORMAT])
-    if value is None or int(value) != FORMAT:
-        found = "an older format" if value is None else f"format {value.decode()}"
+    if value != b"%d" % FORMAT:
+        found = "an older format" if value is None else f"format {value[:20]!r}"
         raise SourceError(
-            f"the state has {found}, and this version of crossfade reads format {FORMAT}; name a new --state "
-            f"folder and consume the topic again"
+            f"{store.name} has {found}, and this version of crossfade reads format {FORMAT}; name a new "
+            f"--state folder and consume the topic again"
         )
 
 
@@ -136,6 +137,7 @@ def unpack_events(item: str, value: bytes) -> list[dict[str, Any]]:
         at += size
         row = (item, OPS[op], event_time, append_time, digest, partition, offset, KINDS[kind], payload)
         rows.append(dict(zip(EVENT_SCHEMA.names, row, strict=True)))
+    _require_end(value, at)
     return rows
 
 
@@ -163,6 +165,8 @@ def unpack_matches(value: bytes) -> list[Match]:
     while at < len(value):
         (size,) = _LENGTH.unpack_from(value, at)
         at += _LENGTH.size
+        if size < 0:  # it would go on for ever
+            raise ValueError("a length in it is negative")
         other = value[at : at + size]
         at += size
         matches.append(Match(other, *_MATCH.unpack_from(value, at)))
@@ -195,7 +199,32 @@ def unpack_pieces(value: bytes) -> list[bytes | None]:
         at += _LENGTH.size
         pieces.append(None if size < 0 else value[at : at + size])
         at += max(size, 0)
+    _require_end(value, at)
     return pieces
+
+
+def _require_end(value: bytes, at: int) -> None:
+    """ValueError unless the last part of a record ends where the record does."""
+    if at != len(value):
+        raise ValueError("it ends too early")
+
+
+def unpack_later(key: bytes) -> tuple[bytes, bytes]:
+    """The priority keys (earlier, later) of a key of `later`."""
+    (size,) = _LENGTH.unpack_from(key)
+    if size < 0:
+        raise ValueError("a length in it is negative")
+    end = _LENGTH.size + size
+    return key[_LENGTH.size : end], key[end:]
+
+
+def age_key(time_ms: int, item: bytes) -> bytes:
+    """The key of `ages` that says when an item (its item key) must be resolved again."""
+    return (time_ms + _AGE).to_bytes(8, "big") + item
+
+
+def age_time(key: bytes) -> int:
+    return int.from_bytes(key[:8], "big") - _AGE
 
 
 def later_prefix(earlier: bytes) -> bytes:

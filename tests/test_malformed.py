@@ -24,7 +24,7 @@ from tests.test_explain import SPEC, records
 
 Path_ = tuple[str | int, ...]
 GONE = object()
-VALUES = (None, [], {}, "x", -1, 1.5, True, 10**18, 10**30, [1], {"a": None}, GONE)
+VALUES = (None, [], {}, "x", -1, 1.5, True, 10**18, 10**30, {"a": None}, GONE)
 EXTREMES = ({}, "x", 10**18, GONE)  # of what is accepted
 RUN = (  # what reads a run: b differs from a, so that all of it is used
     ("diff", "b", "a", "--html", "page.html"),

@@ -10,6 +10,7 @@ from stream.stores.protocol import FAMILIES, Changes
 
 class MemoryStore:
     def __init__(self) -> None:
+        self.name = "the state in memory"
         self._families = {family: SortedDict() for family in FAMILIES}
 
     def get_many(self, family: str, keys: Sequence[bytes]) -> list[bytes | None]:

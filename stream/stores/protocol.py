@@ -20,11 +20,17 @@ FAMILIES = (
     "dead",
 )
 
+AGAIN = (  # what can be done about a state that is damaged
+    "start `crossfade consume` from a snapshot, or with a new --state folder, which reads the topic again"
+)
+
 Changes = Mapping[str, Mapping[bytes, bytes | None]]  # family -> key -> new value, None = delete
 
 
 class Reader(Protocol):
-    """A store that is only read."""
+    """A store that is only read. `name`: what it is called in sentences."""
+
+    name: str
 
     def get_many(self, family: str, keys: Sequence[bytes]) -> list[bytes | None]:
         """The values of these keys, in their order; None where there is none."""

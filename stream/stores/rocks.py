@@ -4,6 +4,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from rocksdict import (
     AccessType,
@@ -16,7 +17,7 @@ from rocksdict import (
 )
 
 from shared.errors import SourceError
-from stream.stores.protocol import FAMILIES, Changes
+from stream.stores.protocol import AGAIN, FAMILIES, Changes
 
 
 def _options() -> Options:
@@ -37,16 +38,40 @@ _RETRY_SECONDS = (0.05, 0.2, 0.8)  # the owner may delete files that it merged w
 class _Opened:
     """A database that is open, and a handle of each of its families."""
 
+    name: str
     _db: Rdict
 
-    def _open_families(self) -> None:
+    def _open_families(self, path: Path) -> None:
+        self.name = f"the state in {path}"
         self._families = {name: self._db.get_column_family(name) for name in FAMILIES}
 
     def get_many(self, family: str, keys: Sequence[bytes]) -> list[bytes | None]:
-        return self._families[family].get(list(keys)) if keys else []  # type: ignore[return-value]
+        try:
+            return self._families[family].get(list(keys)) if keys else []  # type: ignore[return-value]
+        except Exception as error:
+            raise self._unreadable(error) from error
 
     def scan(self, family: str, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        yield from self._families[family].items(from_key=start)
+        last = start
+        entries: Any = self._families[family].items(from_key=start)
+        for entry in entries:
+            last = entry[0]
+            yield entry
+        # Where a block is damaged, rocksdict's iterator ends as if nothing came after it.
+        end = self._families[family].iter()
+        end.seek(last)
+        if end.valid():
+            end.next()
+        try:
+            end.status()
+        except Exception as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: Exception) -> Exception:
+        """rocksdict raises bare Exceptions for what RocksDB says."""
+        if type(error) is not Exception:
+            return error
+        return SourceError(f"{self.name} cannot be read ({error}); {AGAIN}")
 
     def close(self) -> None:
         for family in self._families.values():  # each holds the database, and so its lock, open
@@ -72,7 +97,7 @@ class RocksStore(_Opened):
                 else str(error)
             )
             raise SourceError(f"the state in {path} cannot be opened: {why}") from error
-        self._open_families()
+        self._open_families(path)
         self._handles = {name: self._db.get_column_family_handle(name) for name in FAMILIES}
 
     def write(self, changes: Changes) -> None:
@@ -126,7 +151,7 @@ class RocksReader(_Opened):
                         f"or read a snapshot of it (`crossfade consume --snapshot-at`)"
                     ) from error
                 time.sleep(wait)
-        self._open_families()
+        self._open_families(path)
 
     def close(self) -> None:
         super().close()

@@ -25,11 +25,12 @@ from stream import microbatch
 from stream import running as running_module
 from stream.clusters_topic import OutputTopics, read_clusters
 from stream.consumer import Consumer
-from stream.export import export, state_fence
+from stream.export import export
 from stream.logs import in_step
 from stream.logs.kafka_client import admin
 from stream.logs.open import open_reader, open_writer
 from stream.logs.settings import KafkaSettings
+from stream.meta import state_fence
 from stream.running import Follower, open_consumer
 from stream.stores import open_store
 from tests.conftest import Logs

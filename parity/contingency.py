@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from parity.files import reading
 from shared.run import Run
 from shared.xxh64 import hash_binary
 
@@ -74,7 +73,7 @@ def contingency(a: Run, b: Run, named: Iterable[str]) -> Contingency:
 
 def _read(run: Run, wanted: npt.NDArray[np.uint64]) -> Iterator[tuple[dict[str, str], pa.Array]]:
     """Of each batch (id -> head of the ids with a wanted hash, the heads of all others)."""
-    with reading(run, "clusters"):
+    with run.reading("clusters"):
         for batch in run.batches("clusters", ["id", "head"]):
             # Arrow's is_in would make a table of all that is wanted for every batch. An id that has such a
             # hash by chance has it in both runs, and is named then like any other.

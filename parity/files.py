@@ -1,10 +1,8 @@
 """Is a run what its manifest says? Files by size and footer always; every byte and row with --verify."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,10 +12,8 @@ import pyarrow.parquet as pq
 from parity.spread import Spread, one_by_one
 from shared import digests
 from shared.errors import SourceError
-from shared.run import STAGES, Run, Stage
+from shared.run import DAMAGED, STAGES, Run, Stage
 from shared.stage_writer import CONTRACT_KEY
-
-AGAIN = "the run is damaged; write it again"
 
 
 def check_files(run: Run) -> None:
@@ -31,7 +27,7 @@ def check_files(run: Run) -> None:
         if not entry["rows"] == in_files == in_digests:
             raise SourceError(
                 f"{run.path}: the manifest gives {name} {entry['rows']} rows, its files {in_files} and its "
-                f"digests {in_digests}; {AGAIN}"
+                f"digests {in_digests}; {DAMAGED}"
             )
 
 
@@ -50,28 +46,17 @@ def _verify_file(run: Run, named: tuple[str, dict[str, Any]]) -> digests.Digest:
     path = run.path / entry["path"]
     with path.open("rb") as stream:
         if hashlib.file_digest(stream, "sha256").hexdigest() != entry["sha256"]:
-            raise SourceError(f"{path} does not have the manifest's checksum; {AGAIN}")
+            raise SourceError(f"{path} does not have the manifest's checksum; {DAMAGED}")
     total = digests.empty()
     for batch in run.file_batches(entry["path"]):
-        total += _digest(run, STAGES[name], _as_stored(path, STAGES[name], pa.table(batch)))
+        total += _digest(run, STAGES[name], pa.table(batch))
     return total
-
-
-@contextmanager
-def reading(run: Run, stage: str) -> Iterator[None]:
-    """SourceError where rows cannot be read within: a diff has read only those that differ."""
-    try:
-        yield
-    except (OSError, pa.ArrowException) as error:
-        raise SourceError(f"{run.path}: the rows of {stage} cannot be read ({error}); {AGAIN}") from error
 
 
 def read_checked(run: Run, stage: Stage, shards: Iterable[int]) -> pa.Table:
     """The rows of these shards. Raises SourceError unless they have the manifest's digests."""
     wanted = list(shards)
-    with reading(run, stage.name):
-        table = run.read(stage.name, wanted)
-    table = _as_stored(run.path, stage, table)
+    table = run.read(stage.name, wanted)
     stated = {shard: digest for shard, digest in run.digests(stage.name).items() if int(shard, 16) in wanted}
     _require(run, stage.name, stated, _digest(run, stage, table).to_json())
     return table
@@ -83,37 +68,26 @@ def _check_file(run: Run, entry: dict[str, Any]) -> None:
         size = path.stat().st_size
     except OSError as error:
         raise SourceError(
-            f"{path} is missing ({error.strerror}), but the manifest lists it; {AGAIN}"
+            f"{path} is missing ({error.strerror}), but the manifest lists it; {DAMAGED}"
         ) from error
     if size != entry["bytes"]:
-        raise SourceError(f"{path} has {size} bytes, by the manifest {entry['bytes']}; {AGAIN}")
+        raise SourceError(f"{path} has {size} bytes, by the manifest {entry['bytes']}; {DAMAGED}")
     try:
         footer = pq.read_metadata(path)
         rows, contract = footer.num_rows, (footer.metadata or {}).get(CONTRACT_KEY)
     except (OSError, pa.ArrowException) as error:
-        raise SourceError(f"{path} is no Parquet file ({error}); {AGAIN}") from error
+        raise SourceError(f"{path} is no Parquet file ({error}); {DAMAGED}") from error
     if contract != run.contract_id.encode():
-        raise SourceError(f"{path} is of another contract than its manifest's {run.contract_id}; {AGAIN}")
+        raise SourceError(f"{path} is of another contract than its manifest's {run.contract_id}; {DAMAGED}")
     if rows != entry["rows"]:
-        raise SourceError(f"{path} has {rows} rows, by the manifest {entry['rows']}; {AGAIN}")
-
-
-def _as_stored(where: Path, stage: Stage, table: pa.Table) -> pa.Table:
-    """The rows in the stage's own columns and types, none of them null. SourceError where they are not."""
-    try:
-        table = table.select(stage.schema.names)
-        if null := [name for name in stage.schema.names if table.column(name).null_count]:
-            raise SourceError(f"{where}: {stage.name} has rows without {null[0]}; {AGAIN}")
-        return table.cast(stage.schema)
-    except (KeyError, ValueError, pa.ArrowException) as error:
-        raise SourceError(f"{where}: {stage.name} has not the columns of a run ({error}); {AGAIN}") from error
+        raise SourceError(f"{path} has {rows} rows, by the manifest {entry['rows']}; {DAMAGED}")
 
 
 def _digest(run: Run, stage: Stage, table: pa.Table) -> digests.Digest:
     stored = table.column("shard").to_numpy()
     if not np.array_equal(stored, digests.shards(table.column(stage.shard_by))):
         raise SourceError(
-            f"{run.path}: rows of {stage.name} stand in a shard that is not their id's; {AGAIN}"
+            f"{run.path}: rows of {stage.name} stand in a shard that is not their id's; {DAMAGED}"
         )
     return digests.digest(table, stage.shard_by, list(stage.digested))
 
@@ -124,5 +98,5 @@ def _require(run: Run, stage: str, stated: dict[str, str], found: dict[str, str]
     shards = sorted(key for key in stated | found if stated.get(key) != found.get(key))
     raise SourceError(
         f"{run.path / 'manifest.json'} does not have the digests of the rows of {stage} "
-        f"(shard {', '.join(shards[:4])}{', …' if len(shards) > 4 else ''}); {AGAIN}"
+        f"(shard {', '.join(shards[:4])}{', …' if len(shards) > 4 else ''}); {DAMAGED}"
     )

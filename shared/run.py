@@ -9,6 +9,7 @@ import hashlib
 import platform
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -29,6 +30,7 @@ from shared.spec import Spec, from_dict, to_dict
 
 FORMAT = 2
 MANIFEST = "manifest.json"
+DAMAGED = "the run is damaged; write it again"
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,10 @@ class Run:
     ) -> pa.Table:
         """The stage's rows (of these shards only), in no particular order across files."""
         keep = None if shards is None else pc.field("shard").isin(list(shards))
-        return self._dataset(stage).to_table(columns=columns, filter=keep)
+        with self.reading(stage):
+            table = self._dataset(stage).to_table(columns=columns, filter=keep)
+            self._require_values(stage, table)
+        return table
 
     def batches(self, stage: str, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The stage's rows, in bounded memory: a row group at a time, or else Arrow keeps what it read."""
@@ -130,9 +135,32 @@ class Run:
 
     def file_batches(self, path: str, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The rows of one file of the manifest."""
-        with pq.ParquetFile(self.path / path) as file:
+        stage, _, _ = path.partition("/")
+        with self.reading(stage), pq.ParquetFile(self.path / path) as file:
+            found = {field.name: field.type for field in file.schema_arrow}
+            if found != {field.name: field.type for field in STAGES[stage].schema}:
+                raise SourceError(f"{self.path / path} has not the columns of {stage}; {DAMAGED}")
             for group in range(file.num_row_groups):
-                yield from file.iter_batches(row_groups=[group], columns=columns)
+                for batch in file.iter_batches(row_groups=[group], columns=columns):
+                    self._require_values(stage, batch)
+                    yield batch
+
+    @contextmanager
+    def reading(self, stage: str) -> Iterator[None]:
+        """SourceError where rows of a stage cannot be read within: a diff has read only those that differ."""
+        try:
+            yield
+        except (OSError, pa.ArrowException) as error:
+            raise SourceError(
+                f"{self.path}: the rows of {stage} cannot be read ({error}); {DAMAGED}"
+            ) from error
+
+    def _require_values(self, stage: str, rows: pa.Table | pa.RecordBatch) -> None:
+        """SourceError where one is null, an Arrow error where one is not UTF-8: no engine writes those."""
+        rows.validate(full=True)
+        for name in rows.schema.names:
+            if rows.column(name).null_count:
+                raise SourceError(f"{self.path}: {stage} has rows without {name}; {DAMAGED}")
 
     def _dataset(self, stage: str) -> ds.Dataset:
         files = [str(self.path / entry["path"]) for entry in self.manifest["stages"][stage]["files"]]

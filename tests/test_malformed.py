@@ -3,11 +3,14 @@ does not matter; never a traceback. What is of another type than an engine write
 
 import copy
 import json
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
@@ -228,3 +231,56 @@ def test_a_lake_whose_files_lie_past_its_fence() -> None:
     Path("lake/lake.json").write_bytes(orjson.dumps(document))
     with pytest.raises(SourceError, match="cannot hold the offsets 0 to 20 of partition 0 in a lake up to"):
         read_lake(Path("lake"))
+
+
+@pytest.mark.parametrize("stage", ["items", "edges", "clusters"])
+def test_a_damaged_page(stage: str, tmp_path: Path) -> None:
+    """Its footer is whole, so only reading it shows that."""
+    shutil.copytree("b", tmp_path / "c")
+    file = tmp_path / "c" / stage / "part-0.parquet"
+    data = bytearray(file.read_bytes())
+    pages = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    data[4:pages] = bytes(pages - 4)
+    file.write_bytes(data)
+    shown = crossfade("inspect", str(tmp_path / "c"), "--verify")
+    assert shown.exit_code == 2 and shown.output.count("\n") == 1 and str(file) in shown.output, shown.output
+    if stage != "items":  # which evaluate does not read
+        truth = tmp_path / "pairs.csv"
+        truth.write_text("a,b\nb,h\n")
+        shown = crossfade("evaluate", str(tmp_path / "c"), "--truth", str(truth))
+        assert shown.exit_code == 2 and shown.output.count("\n") == 1, shown.output
+        assert f"the rows of {stage} cannot be read" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            lambda table: table.rename_columns(["shard", "name", *table.schema.names[2:]]),
+            "has not the columns of",
+        ),
+        (
+            lambda table: table.set_column(10, "status", pa.array([1] * len(table))),
+            "has not the columns of items",
+        ),
+        (
+            lambda table: table.set_column(10, "status", pa.nulls(len(table), pa.string())),
+            "rows without status",
+        ),
+        (
+            lambda table: table.set_column(10, "status", pa.array([b"\xff"] * len(table)).view(pa.string())),
+            "the rows of items cannot be read",
+        ),
+    ],
+)
+def test_rows_that_no_engine_writes(change: Callable[[pa.Table], pa.Table], says: str) -> None:
+    file = Path("b/items/part-0.parquet")
+    whole = file.read_bytes()
+    table = pq.read_table(file)
+    pq.write_table(change(table).replace_schema_metadata(table.schema.metadata), file)
+    manifest = orjson.loads(Path("b/manifest.json").read_bytes())
+    manifest["stages"]["items"]["files"][0]["bytes"] = file.stat().st_size
+    Path("b/manifest.json").write_bytes(orjson.dumps(manifest))
+    shown = crossfade("inspect", "b")
+    file.write_bytes(whole)
+    assert shown.exit_code == 2 and says in shown.output and shown.output.count("\n") == 1, shown.output

@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pyarrow.compute as pc
 
 from parity.clusters import cluster_sizes
-from parity.files import reading
 from parity.report.histogram import Bins, Histogram, by_powers, even, ranges, trimmed
 from parity.report.reading import batches
 from parity.show import counted, number
@@ -110,7 +109,7 @@ def _similarity(channel: Mapping[str, Any], bins: Bins) -> Histogram:
 def sizes(a: Run, b: Run) -> Histogram:
     found = []
     for run in (a, b):
-        with reading(run, "clusters"):
+        with run.reading("clusters"):
             found.append(cluster_sizes(run, 0)[0])
     bins, (alone_a, alone_b) = by_powers(*found), (side[1] for side in found)
     alone = f"{number(alone_a)}" if alone_a == alone_b else f"{number(alone_a)} in A, {number(alone_b)} in B"

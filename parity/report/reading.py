@@ -6,14 +6,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from parity.files import reading
 from shared.run import Run
 
 Row = dict[str, Any]
 
 
 def batches(run: Run, stage: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    with reading(run, stage):
+    with run.reading(stage):
         yield from run.batches(stage, columns)
 
 

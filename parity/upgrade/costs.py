@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pyarrow.compute as pc
 
-from parity.files import reading
 from parity.upgrade.result import Cost
 from shared.run import Run
 
@@ -28,7 +27,7 @@ def _of(run: Run) -> Iterator[tuple[str, int | float | None]]:
 
 
 def _sum(run: Run, stage: str, column: str) -> int:
-    with reading(run, stage):
+    with run.reading(stage):
         batches = run.batches(stage, [column])
         return sum(pc.sum(batch.column(column)).as_py() or 0 for batch in batches)
 

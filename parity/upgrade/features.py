@@ -10,12 +10,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from parity.files import AGAIN, reading
 from parity.upgrade.kinds import A, B, Kind
 from parity.upgrade.mapped import Filling, Mapped
 from parity.upgrade.wanted import NOWHERE, Wanted
 from shared.errors import SourceError
-from shared.run import Run
+from shared.run import DAMAGED, Run
 from shared.spec import Channel
 
 Int64s = npt.NDArray[np.int64]
@@ -70,7 +69,7 @@ def _rows(
     run: Run, stage: str, column: str, channels: Sequence[str] | dict[str, int], ids: Wanted
 ) -> Iterator[tuple[str, Int64s, pa.Array]]:
     """(channel, places, values) of the wanted ids, a batch of the table at a time."""
-    with reading(run, stage):
+    with run.reading(stage):
         for batch in run.batches(stage, ["id", "channel", column]):
             places = ids.find(batch.column("id"))
             if not (places != NOWHERE).any():
@@ -88,7 +87,7 @@ def _require_whole(run: Run, kind: Kind, channel: str, records: pa.Array) -> Non
     if damaged.any():
         raise SourceError(
             f"{run.path}: a verification record of channel {channel} has {sizes[damaged][0]} bytes, which "
-            f"is none of {kind.what}; {AGAIN}"
+            f"is none of {kind.what}; {DAMAGED}"
         )
 
 

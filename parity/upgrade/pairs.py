@@ -7,7 +7,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from parity.files import reading
 from parity.upgrade.parted import Parted, partings
 from shared import digests
 from shared.run import CLUSTERS, EDGES, Run, Stage
@@ -114,7 +113,7 @@ def _unequal(a: pa.Table, b: pa.Table, name: str) -> npt.NDArray[np.bool_]:
 
 
 def _members(run: Run) -> int:
-    with reading(run, "clusters"):
+    with run.reading("clusters"):
         columns = ["id", "head"]
         return sum(
             pc.sum(pc.not_equal(*(batch.column(name) for name in columns))).as_py() or 0

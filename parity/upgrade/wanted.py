@@ -8,7 +8,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from parity.files import reading
 from shared.run import Run
 from shared.xxh64 import hash_binary
 
@@ -60,7 +59,7 @@ def wanted(columns: Iterable[pa.ChunkedArray]) -> Wanted:
 def read_heads(run: Run, ids: Wanted) -> pa.Array:
     """string[n]: the head of each wanted id in a run; null where it is in no cluster."""
     rows, names = [np.empty(0, np.int64)], [pa.array([], pa.string())]
-    with reading(run, "clusters"):
+    with run.reading("clusters"):
         for batch in run.batches("clusters", ["id", "head"]):
             places = ids.find(batch.column("id"))
             rows.append(places[places != NOWHERE])

@@ -73,15 +73,14 @@ def contingency(a: Run, b: Run, named: Iterable[str]) -> Contingency:
 
 def _read(run: Run, wanted: npt.NDArray[np.uint64]) -> Iterator[tuple[dict[str, str], pa.Array]]:
     """Of each batch (id -> head of the ids with a wanted hash, the heads of all others)."""
-    with run.reading("clusters"):
-        for batch in run.batches("clusters", ["id", "head"]):
-            # Arrow's is_in would make a table of all that is wanted for every batch. An id that has such a
-            # hash by chance has it in both runs, and is named then like any other.
-            hashes = hash_binary(batch.column("id"), 0)
-            mask = np.searchsorted(wanted, hashes) < np.searchsorted(wanted, hashes, "right")
-            rows = batch.filter(pa.array(mask))
-            heads = zip(rows.column("id").to_pylist(), rows.column("head").to_pylist(), strict=True)
-            yield dict(heads), batch.column("head").filter(pa.array(~mask))
+    for batch in run.batches("clusters", ["id", "head"]):
+        # Arrow's is_in would make a table of all that is wanted for every batch. An id that has such a
+        # hash by chance has it in both runs, and is named then like any other.
+        hashes = hash_binary(batch.column("id"), 0)
+        mask = np.searchsorted(wanted, hashes) < np.searchsorted(wanted, hashes, "right")
+        rows = batch.filter(pa.array(mask))
+        heads = zip(rows.column("id").to_pylist(), rows.column("head").to_pylist(), strict=True)
+        yield dict(heads), batch.column("head").filter(pa.array(~mask))
 
 
 def _sizes(heads: list[npt.NDArray[np.uint64]], affected: list[str]) -> tuple[Counter[str], int, int]:

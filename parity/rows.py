@@ -67,8 +67,7 @@ def rows_of(run: Run, stage: str, ids: Iterable[str], columns: list[str] | None 
     """The rows of these ids (of edges: of the later), from their shards, a bounded part at a time."""
     wanted, by = pa.array(sorted(ids), pa.string()), STAGES[stage].shard_by
     for shards in parts(run, run, stage, sorted({int(shard) for shard in digests.shards(wanted)})):
-        with run.reading(stage):
-            table = run.read(stage, shards, columns)
+        table = run.read(stage, shards, columns)
         yield table.filter(pc.is_in(table.column(by), wanted))
 
 

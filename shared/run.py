@@ -123,7 +123,7 @@ class Run:
     ) -> pa.Table:
         """The stage's rows (of these shards only), in no particular order across files."""
         keep = None if shards is None else pc.field("shard").isin(list(shards))
-        with self.reading(stage):
+        with self._reading(stage):
             table = self._dataset(stage).to_table(columns=columns, filter=keep)
             self._require_values(stage, table)
         return table
@@ -136,7 +136,7 @@ class Run:
     def file_batches(self, path: str, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The rows of one file of the manifest."""
         stage, _, _ = path.partition("/")
-        with self.reading(stage), pq.ParquetFile(self.path / path) as file:
+        with self._reading(stage), pq.ParquetFile(self.path / path) as file:
             found = {field.name: field.type for field in file.schema_arrow}
             if found != {field.name: field.type for field in STAGES[stage].schema}:
                 raise SourceError(f"{self.path / path} has not the columns of {stage}; {DAMAGED}")
@@ -146,7 +146,7 @@ class Run:
                     yield batch
 
     @contextmanager
-    def reading(self, stage: str) -> Iterator[None]:
+    def _reading(self, stage: str) -> Iterator[None]:
         """SourceError where rows of a stage cannot be read within: a diff has read only those that differ."""
         try:
             yield

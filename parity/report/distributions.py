@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 
 from parity.clusters import cluster_sizes
 from parity.report.histogram import Bins, Histogram, by_powers, even, ranges, trimmed
-from parity.report.reading import batches
 from parity.show import counted, number
 from shared.run import Run
 
@@ -45,7 +44,7 @@ def read_items(run: Run) -> Items:
     counts = np.zeros(len(_LAGS) + 1, np.int64)
     extremes: list[int] = []
     unknown = 0
-    for batch in batches(run, "items", ["event_time", "append_time", "status"]):
+    for batch in run.batches("items", ["event_time", "append_time", "status"]):
         for entry in pc.value_counts(batch.column("status")).to_pylist():
             statuses[entry["values"]] += entry["counts"]
         appended = batch.column("append_time").to_numpy()
@@ -72,7 +71,7 @@ def _numbers(run: Run) -> dict[str, Counter[int]]:
     """channel -> bits that differ, matched points, or hundredths of the similarity -> edges."""
     rules = {channel["name"]: channel["match"]["rule"] for channel in run.manifest["contract"]["channels"]}
     found: dict[str, Counter[int]] = defaultdict(Counter)
-    for batch in batches(run, "edges", ["channel", "numerator", "denominator"]):
+    for batch in run.batches("edges", ["channel", "numerator", "denominator"]):
         n, d = (batch.column(name).to_numpy() for name in ("numerator", "denominator"))
         for channel, rule in rules.items():
             own = pc.equal(batch.column("channel"), channel).to_numpy(zero_copy_only=False)
@@ -109,8 +108,7 @@ def _similarity(channel: Mapping[str, Any], bins: Bins) -> Histogram:
 def sizes(a: Run, b: Run) -> Histogram:
     found = []
     for run in (a, b):
-        with run.reading("clusters"):
-            found.append(cluster_sizes(run, 0)[0])
+        found.append(cluster_sizes(run, 0)[0])
     bins, (alone_a, alone_b) = by_powers(*found), (side[1] for side in found)
     alone = f"{number(alone_a)}" if alone_a == alone_b else f"{number(alone_a)} in A, {number(alone_b)} in B"
     note = f"Items alone in a cluster: {alone}." if bins.a else "Neither run has clusters."

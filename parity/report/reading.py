@@ -11,14 +11,9 @@ from shared.run import Run
 Row = dict[str, Any]
 
 
-def batches(run: Run, stage: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    with run.reading(stage):
-        yield from run.batches(stage, columns)
-
-
 def rows_of(run: Run, stage: str, column: str, values: Collection[str], columns: list[str]) -> Iterator[Row]:
     """The rows that have one of these values in `column`."""
     wanted = pa.array(sorted(values), pa.string())
     if len(wanted):
-        for batch in batches(run, stage, columns):
+        for batch in run.batches(stage, columns):
             yield from batch.filter(pc.is_in(batch.column(column), wanted)).to_pylist()

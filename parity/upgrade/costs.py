@@ -27,9 +27,8 @@ def _of(run: Run) -> Iterator[tuple[str, int | float | None]]:
 
 
 def _sum(run: Run, stage: str, column: str) -> int:
-    with run.reading(stage):
-        batches = run.batches(stage, [column])
-        return sum(pc.sum(batch.column(column)).as_py() or 0 for batch in batches)
+    batches = run.batches(stage, [column])
+    return sum(pc.sum(batch.column(column)).as_py() or 0 for batch in batches)
 
 
 def _count(run: Run, name: str) -> int | None:

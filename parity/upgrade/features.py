@@ -69,14 +69,13 @@ def _rows(
     run: Run, stage: str, column: str, channels: Sequence[str] | dict[str, int], ids: Wanted
 ) -> Iterator[tuple[str, Int64s, pa.Array]]:
     """(channel, places, values) of the wanted ids, a batch of the table at a time."""
-    with run.reading(stage):
-        for batch in run.batches(stage, ["id", "channel", column]):
-            places = ids.find(batch.column("id"))
-            if not (places != NOWHERE).any():
-                continue
-            for name in channels:
-                mine = (places != NOWHERE) & _mask(pc.equal(batch.column("channel"), name))
-                yield name, places[mine], batch.column(column).filter(pa.array(mine))
+    for batch in run.batches(stage, ["id", "channel", column]):
+        places = ids.find(batch.column("id"))
+        if not (places != NOWHERE).any():
+            continue
+        for name in channels:
+            mine = (places != NOWHERE) & _mask(pc.equal(batch.column("channel"), name))
+            yield name, places[mine], batch.column(column).filter(pa.array(mine))
 
 
 def _require_whole(run: Run, kind: Kind, channel: str, records: pa.Array) -> None:

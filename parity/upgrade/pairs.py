@@ -113,12 +113,11 @@ def _unequal(a: pa.Table, b: pa.Table, name: str) -> npt.NDArray[np.bool_]:
 
 
 def _members(run: Run) -> int:
-    with run.reading("clusters"):
-        columns = ["id", "head"]
-        return sum(
-            pc.sum(pc.not_equal(*(batch.column(name) for name in columns))).as_py() or 0
-            for batch in run.batches("clusters", columns)
-        )
+    columns = ["id", "head"]
+    return sum(
+        pc.sum(pc.not_equal(*(batch.column(name) for name in columns))).as_py() or 0
+        for batch in run.batches("clusters", columns)
+    )
 
 
 def _sorted(sample: Sample) -> Sample:

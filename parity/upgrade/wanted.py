@@ -59,11 +59,10 @@ def wanted(columns: Iterable[pa.ChunkedArray]) -> Wanted:
 def read_heads(run: Run, ids: Wanted) -> pa.Array:
     """string[n]: the head of each wanted id in a run; null where it is in no cluster."""
     rows, names = [np.empty(0, np.int64)], [pa.array([], pa.string())]
-    with run.reading("clusters"):
-        for batch in run.batches("clusters", ["id", "head"]):
-            places = ids.find(batch.column("id"))
-            rows.append(places[places != NOWHERE])
-            names.append(batch.column("head").filter(pa.array(places != NOWHERE)))
+    for batch in run.batches("clusters", ["id", "head"]):
+        places = ids.find(batch.column("id"))
+        rows.append(places[places != NOWHERE])
+        names.append(batch.column("head").filter(pa.array(places != NOWHERE)))
     place = np.concatenate(rows)
     at = np.full(len(ids), NOWHERE, np.int64)
     at[place] = np.arange(len(place))

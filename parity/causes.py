@@ -212,7 +212,7 @@ def _cluster_roots(
         doubtful = [item for item in rows if item not in charged or charged[item].kind == "late"]
         found = [] if components else sorted(evidence.wrongly_decided(doubtful))
         guilty = [item for item in found if not _damaged_before({item, *rows[item].heads}, own)]
-    roots = _guilty_roots(rows, guilty, charged)
+    roots = _guilty_roots(rows, guilty, charged, components)
     _spread(charged, guilty, dependents)
     roots += _spread_rest(rows, charged, depends, dependents)
     for item, root in charged.items():
@@ -227,15 +227,20 @@ def _damaged_before(ids: Iterable[str], own: Mapping[str, _Root]) -> bool:
 
 
 def _guilty_roots(
-    rows: Mapping[str, Change], guilty: Sequence[str], charged: dict[str, _Root]
+    rows: Mapping[str, Change], guilty: Sequence[str], charged: dict[str, _Root], components: bool
 ) -> list[_Root]:
-    """A root a row; but where a head and a member changed places, those who followed are no others."""
+    """A root a row; but where a head and a member changed places, those who followed are no others.
+
+    With components all who left one head for another are one: it is chosen for them together.
+    """
     roots: dict[tuple[str, ...], _Root] = {}
     heads_of = {item: tuple(sorted(rows[item].heads)) for item in guilty}
     for item, heads in heads_of.items():
         swapped = len(heads) == 2 and all(heads_of.get(head) == heads for head in heads)
-        key = heads if swapped else (item,)
-        charged[item] = roots.setdefault(key, _Root("cluster", rows[item].kind, key[0], None))
+        key = heads if swapped or (components and len(heads) == 2) else (item,)
+        charged[item] = roots.setdefault(
+            key, _Root("cluster", rows[item].kind, heads[0] if swapped else item, None)
+        )
     return list(roots.values())
 
 

@@ -54,7 +54,10 @@ def do_not_follow(run: Run, ids: Collection[str]) -> set[str]:
 
 
 def _not_of_their_component(side: RunSide, ids: Collection[str]) -> set[str]:
-    """Those whose head is not the earliest of their component. Nobody knows that of one not all followed."""
+    """Those whose head is not the earliest of their component.
+
+    Nobody can tell of one that is not all followed, or has members that are not in the index.
+    """
     connected = components(side, ids)
     members = {member for component in connected.values() for member in component.members}
     keys = {item: event.key(item) for item, event in side.events(members).items() if event.indexed}
@@ -62,7 +65,9 @@ def _not_of_their_component(side: RunSide, ids: Collection[str]) -> set[str]:
     return {
         item
         for item, component in connected.items()
-        if component.whole and places.get(item) != component.place(item, keys, edges)
+        if component.whole
+        and component.members <= keys.keys() | {item}
+        and places.get(item) != component.place(item, keys, edges)
     }
 
 

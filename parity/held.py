@@ -129,10 +129,12 @@ class _Own:
     def _is_wrong(self, later: str, earlier: str) -> bool:
         """Whether an edge is not what verification gives or, where the draws are sound, not of a drawn pair.
 
-        Of an end with damaged features nobody can tell.
+        Of an end with damaged features, or without any, nobody can tell.
         """
         stored, given = self._edges.get(later, {}).get(earlier), self._matches[earlier, later]
-        ends = (self._ends.get(end, self._nothing) for end in (later, earlier))
+        ends = [self._ends.get(end, self._nothing) for end in (later, earlier)]
+        if not all(features.has_features(pieces) for pieces in ends):
+            return False
         if any(features.whole(self._spec, pieces) != pieces for pieces in ends):
             return False
         if stored is not None and stored != given:

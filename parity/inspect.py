@@ -13,7 +13,7 @@ from parity.lake_records import check_lake_files, records_below
 from shared.errors import SourceError
 from shared.fence import LAKE_MANIFEST
 from shared.lake import read_lake
-from shared.run import MANIFEST, STAGES, Run, open_run
+from shared.run import DAMAGED, MANIFEST, STAGES, Run, open_run
 
 LARGEST = 10
 BINS = 20  # of the similarity, from 0 to 1
@@ -116,6 +116,8 @@ def _similarities(run: Run) -> list[dict[str, Any]]:
     """Edges by channel and similarity, in bins of 1/20; the last holds 1 alone."""
     bins: Counter[tuple[str, int]] = Counter()
     for batch in run.batches("edges", ["channel", "numerator", "denominator"]):
+        if pc.any(pc.less_equal(batch.column("denominator"), 0)).as_py():
+            raise SourceError(f"{run.path}: the strength of an edge is no ratio; {DAMAGED}")
         place = pc.divide(pc.multiply(batch.column("numerator"), BINS), batch.column("denominator"))
         pairs = pa.table({"channel": batch.column("channel"), "bin": place})
         for row in pairs.group_by(["channel", "bin"]).aggregate([([], "count_all")]).to_pylist():

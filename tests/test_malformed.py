@@ -284,3 +284,21 @@ def test_rows_that_no_engine_writes(change: Callable[[pa.Table], pa.Table], says
     shown = crossfade("inspect", "b")
     file.write_bytes(whole)
     assert shown.exit_code == 2 and says in shown.output and shown.output.count("\n") == 1, shown.output
+
+
+def test_a_strength_that_is_no_ratio(tmp_path: Path) -> None:
+    copy_run(Path("a"), tmp_path / "c", "edges", changed({"later": "h"}, denominator=0))
+    shown = crossfade("inspect", str(tmp_path / "c"))
+    assert (
+        shown.exit_code == 2 and "c: the strength of an edge is no ratio; the run is damaged" in shown.output
+    )
+
+
+def test_a_time_that_no_event_has(tmp_path: Path) -> None:
+    copy_run(Path("a"), tmp_path / "c", "items", changed({"id": "h"}, event_time=-(2**63)))
+    manifest = orjson.loads((tmp_path / "c" / "manifest.json").read_bytes())
+    del manifest["input"]["lake"]  # which would say that it is another event's
+    (tmp_path / "c" / "manifest.json").write_bytes(orjson.dumps(manifest))
+    shown = crossfade("explain", "h", "--at", str(tmp_path / "c"))
+    assert shown.exit_code == 1, shown.output
+    assert "-9223372036854775808, which no event has" in " ".join(shown.output.split())

@@ -7,7 +7,7 @@ import pyarrow as pa
 from parity.explain import features, words
 from parity.explain.gather import Gathered
 from shared.errors import SourceError
-from shared.events import EVENT_SCHEMA
+from shared.events import EVENT_SCHEMA, MAX_TIME
 from shared.spec import Times
 from shared.stored import Event, Piece
 from shared.versions import resolve
@@ -24,6 +24,8 @@ def event_faults(g: Gathered, item: str) -> Iterator[str]:
         yield f"the event of {name} is {event.op} and its status {event.status}"
     if (lake := g.from_lake.get(item)) and lake.wrong:
         yield f"of {name}: {lake.wrong}"
+    if abs(event.event_time) > MAX_TIME:
+        yield f"the event time of {name} is {event.event_time}, which no event has"
     times = _times(g.about.spec.times, item, event)
     if times is not None and times != (event.version_time, event.effective_time):
         yield (
@@ -41,7 +43,7 @@ def winner(times: Times, item: str, *events: Event) -> Event | None:
     ]
     try:
         (won,) = resolve(pa.Table.from_pylist(rows, EVENT_SCHEMA), times).winners.to_pylist()
-    except SourceError:
+    except (SourceError, ValueError):  # ValueError: none of them is an event
         return None
     place = (won["partition"], won["offset"], won["digest"])
     return next(event for event in events if (event.partition, event.offset, event.digest) == place)
@@ -92,6 +94,6 @@ def _times(times: Times, item: str, event: Event) -> tuple[int, int] | None:
     table = pa.Table.from_pylist([row | {"id": item, "kind": "none", "payload": b""}], EVENT_SCHEMA)
     try:
         (won,) = resolve(table, times).winners.to_pylist()
-    except SourceError:
+    except (SourceError, ValueError):  # ValueError: it is no event
         return None
     return won["version_time"], won["effective_time"]

@@ -116,7 +116,8 @@ def _candidate_roots(
 def _drew_wrongly(rows: Sequence[Change], evidence: Evidence, held: Held) -> set[str]:
     """Those whose draws do not follow from their own run, and from nothing misplaced in their buckets."""
     found = [row.key[0] for row in rows if row.key in held.wrong["candidates"]]
-    return set(found) - evidence.in_a_bucket_with(found, sorted(held.misplaced)).keys()
+    near = evidence.in_a_bucket_with(found, sorted(held.misplaced)).keys()
+    return set(found) - near - held.misplaced  # which are in no bucket where they have no signature
 
 
 def _in_buckets_of_others(own: Mapping[str, _Root], evidence: Evidence) -> dict[int, _Root]:
@@ -203,11 +204,10 @@ def _cluster_roots(
     # To be near a cause explains nothing where that cause is allowed: what nothing explains, or only a
     # late event, is held against its own run.
     if held:
-        guilty = sorted(item for (item,) in held.wrong["clusters"])
+        guilty = sorted(item for (item,) in held.wrong["clusters"] if item not in held.damaged)
         if not components:  # by which an item is verified with a head that it has no edge with
             matched = {item for item, root in charged.items() if root.cause == "match"}
-            unsure = {item for item in guilty if held.damaged & {item, *rows[item].heads}} | matched
-            guilty = [item for item in guilty if item not in unsure]
+            guilty = [i for i in guilty if i not in matched and not held.damaged.intersection(rows[i].heads)]
     else:
         doubtful = [item for item in rows if item not in charged or charged[item].kind == "late"]
         found = [] if components else sorted(evidence.wrongly_decided(doubtful))

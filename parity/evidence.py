@@ -13,7 +13,7 @@ from parity.decisions import do_not_follow
 from parity.rows import rows_of
 from shared import lsh, traces
 from shared.run import EDGES, SIGNATURES, Run
-from shared.spec import Channel, from_dict
+from shared.spec import Channel
 
 MOST_IDS = 50_000  # whose buckets are looked for: 12 bytes a band each
 
@@ -70,7 +70,7 @@ class Evidence:
 
     def _entries(self, ids: Collection[str]) -> Iterator[tuple[list[str], npt.NDArray[np.uint64]]]:
         """(ids, uint64[ids, bands]: the hashes of their bucket entries), a channel and part at a time."""
-        channels = from_dict(self.a.manifest["spec"]).channels
+        channels = self.a.spec.channels
         for table in self._read(SIGNATURES.name, ids):
             first_slot = 0
             for channel in channels:

@@ -90,7 +90,8 @@ class _Own:
             stage = "features" if table == "verification" else "signature"
             yield from ((item, name) for item, name, at in self.damage if at == stage)
         elif table == "buckets":
-            yield from ((item,) for item in self._ids if not self._holds_its_entries(item))
+            sound = (item for item in self._ids if not self._contradicts_its_status(item))
+            yield from ((item,) for item in sound if not self._holds_its_entries(item))
         elif table == "candidates":
             yield from ((item,) for item in self._ids if not self._drew_its_own(item))
         elif table == "edges":
@@ -109,15 +110,19 @@ class _Own:
     def _damage(self) -> Iterator[tuple[str, str, str]]:
         """(id, channel, stage) of features and signatures that do not fit together, or the status."""
         for item in self._ids:
-            event, pieces = self._events.get(item), self._pieces.get(item, self._nothing)
-            misplaced = event is not None and (event.status == "ok") != features.has_features(pieces)
+            pieces, contradicts = self._pieces.get(item, self._nothing), self._contradicts_its_status(item)
             for channel, piece in zip(self._spec.channels, pieces, strict=True):
-                if misplaced:
+                if contradicts:
                     yield item, channel.name, "features"
                 elif wrong := features.damage(channel, piece):
                     yield item, channel.name, wrong[0]
                 elif features.first_wrong(channel, piece) is not None:
                     yield item, channel.name, "signature"
+
+    def _contradicts_its_status(self, item: str) -> bool:
+        """Whether it has features and should have none, or the other way round."""
+        event = self._events.get(item)
+        return event is not None and (event.status == "ok") != features.has_features(self._pieces.get(item))
 
     def _holds_its_entries(self, item: str) -> bool:
         given = sums.trace(sums.entry_hashes(self._spec, self._entries[item]))

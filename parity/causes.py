@@ -152,9 +152,8 @@ def _edge_roots(
         drew = change.key if turned in keys else (later,)
         guilty = change.key in wrong
         root = None if guilty else _first(own[item] for item in change.key if item in own)
-        if (
-            change.kind != "wrong" and not guilty
-        ):  # what was drawn decides whether there is an edge, not how strong it is
+        # What was drawn decides whether there is an edge, not how strong it is.
+        if change.kind != "wrong" and not guilty:
             root = root or _first(drawn[item] for item in drew if item in drawn)
         root = root or roots.get(turned)
         if root:

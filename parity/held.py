@@ -65,17 +65,26 @@ class _Own:
         side = RunSide(run)
         self._spec = side.about.spec
         self._events, self._pieces = side.events(ids), side.pieces(ids)
-        self._held, self._drew, self._edges = (
-            side.bucket_traces(ids),
-            side.candidate_traces(ids),
-            side.edges(ids),
-        )
-        self._keys = {item: event.key(item) for item, event in self._events.items() if event.indexed}
-        entries = {item: bucket_entries(self._spec, self._pieces.get(item, self._nothing)) for item in ids}
+        self._edges = side.edges(ids)
+        indexed = {item: event.key(item) for item, event in self._events.items() if event.indexed}
+        entries = {
+            item: bucket_entries(self._spec, self._pieces.get(item, self._nothing)) if item in indexed else ()
+            for item in ids
+        }
         read = side.members({entry for own in entries.values() for entry in own})
-        members = {entry: Members(keys) for entry, keys in read.items()}
-        self._entries = {item: own if item in self._keys else () for item, own in entries.items()}
-        self._drawn = {item: drawn(self._spec, self._keys.get(item), entries[item], members) for item in ids}
+        members = {entry: Members(found) for entry, found in read.items()}
+        self._drawn = {item: drawn(self._spec, indexed.get(item), entries[item], members) for item in ids}
+        held, drew = side.bucket_traces(ids), side.candidate_traces(ids)
+        self._holds_others = {
+            item
+            for item, own in entries.items()
+            if held.get(item, NOTHING) != sums.trace(sums.entry_hashes(self._spec, own))
+        }
+        self._drew_others = {
+            item
+            for item, own in self._drawn.items()
+            if drew.get(item, NOTHING) != sums.trace(sums.id_hashes(own))
+        }
         pairs = [(earlier, later) for later, earlier in keys["edges"]]
         self._ends = side.pieces({end for pair in pairs for end in pair})
         self.damage = list(self._damage())
@@ -90,22 +99,18 @@ class _Own:
             stage = "features" if table == "verification" else "signature"
             yield from ((item, name) for item, name, at in self.damage if at == stage)
         elif table == "buckets":
-            sound = (item for item in self._ids if not self._contradicts_its_status(item))
-            yield from ((item,) for item in sound if not self._holds_its_entries(item))
+            yield from ((item,) for item in self._holds_others if not self._contradicts_its_status(item))
         elif table == "candidates":
-            yield from ((item,) for item in self._ids if not self._drew_its_own(item))
+            yield from ((item,) for item in self._drew_others)
         elif table == "edges":
             yield from (key for key in self._differ["edges"] if self._is_wrong(*key))
         elif table == "clusters":
             wrong = do_not_follow(self._run, [item for (item,) in self._differ["clusters"]])
             yield from ((item,) for item in wrong)
 
-    def misplaced(self) -> Iterator[str]:
-        differ = self._differ["candidates"]
-        for item in self._ids:
-            drew = (item,) in differ or self._drew_its_own(item)
-            if not (drew and self._holds_its_entries(item)):
-                yield item
+    def misplaced(self) -> set[str]:
+        differ = {item for (item,) in self._differ["candidates"]}
+        return self._holds_others | (self._drew_others - differ)
 
     def _damage(self) -> Iterator[tuple[str, str, str]]:
         """(id, channel, stage) of features and signatures that do not fit together, or the status."""
@@ -124,13 +129,6 @@ class _Own:
         event = self._events.get(item)
         return event is not None and (event.status == "ok") != features.has_features(self._pieces.get(item))
 
-    def _holds_its_entries(self, item: str) -> bool:
-        given = sums.trace(sums.entry_hashes(self._spec, self._entries[item]))
-        return self._held.get(item, NOTHING) == given
-
-    def _drew_its_own(self, item: str) -> bool:
-        return self._drew.get(item, NOTHING) == sums.trace(sums.id_hashes(self._drawn[item]))
-
     def _is_wrong(self, later: str, earlier: str) -> bool:
         """Whether an edge is not what verification gives or, where the draws are sound, not of a drawn pair.
 
@@ -144,6 +142,6 @@ class _Own:
             return False
         if stored is not None and stored != given:
             return True
-        if not self._drew_its_own(later):
+        if later in self._drew_others:
             return False
         return (stored is not None) != (given is not None and earlier in self._drawn[later])

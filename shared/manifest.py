@@ -45,7 +45,7 @@ def check_manifest(file: Path, manifest: dict[str, Any], stages: Collection[str]
         "seconds": Each(NUMBER),
     }
     require(manifest, shape, str(file), AGAIN)
-    _check_input(file, manifest["input"])
+    _check_input(file, manifest)
     _check_contract(file, manifest)
     for name in stages:
         _check_digests(file, name, manifest["stages"][name]["digests"])
@@ -59,10 +59,9 @@ def fence_of(file: Path, manifest: dict[str, Any]) -> Fence | None:
     return Fence.from_json(manifest["input"]["fence"], f"the fence in {file}", AGAIN)
 
 
-def _check_input(file: Path, source: dict[str, Any]) -> None:
-    if "fence" not in source and "event_set" not in source:
+def _check_input(file: Path, manifest: dict[str, Any]) -> None:
+    if fence_of(file, manifest) is None and "event_set" not in manifest["input"]:
         raise SourceError(f"{file}: input has neither a fence nor an event_set; {AGAIN}")
-    fence_of(file, {"input": source})
 
 
 def _check_contract(file: Path, manifest: dict[str, Any]) -> None:

@@ -33,7 +33,9 @@ from shared.run import Run, open_run
     help="Write the result as one HTML file, with plots and the pictures or texts of clusters that differ.",
 )
 @click.option(
-    "--verify", is_flag=True, help="Read every byte and row, and hold both runs against their manifests."
+    "--verify",
+    is_flag=True,
+    help="Read every byte and row, and hold each row that differs against its own run.",
 )
 @click.option(
     "--lake",

@@ -100,6 +100,7 @@ PAIRS = {
     ("a signature is lost", "a numerator one off"),
     ("one bit of one signature value", "an item in no bucket"),
     ("an item in no bucket", "an edge that nobody found"),
+    ("a bucket entry is lost", "a member that became a head"),
     ("one draw too few", "a member of another cluster"),
 }
 

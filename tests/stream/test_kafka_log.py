@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -136,10 +137,18 @@ def test_a_zombie_in_mid_transaction_does_not_fence_its_successor(
         closing.close()
 
 
+def stop(broker: Broker) -> None:
+    """Returns when all its threads stand still: the signal takes its time, and until then they answer."""
+    os.kill(broker.pid, signal.SIGSTOP)
+    for stat in Path(f"/proc/{broker.pid}/task").glob("*/stat"):
+        while stat.read_text().rpartition(")")[2].split()[0] != "T":
+            time.sleep(0.01)
+
+
 @contextmanager
 def broker_away(broker: Broker) -> Iterator[None]:
     """The broker stands still: connections stay, nothing answers. Shorter than its own session timeout."""
-    os.kill(broker.pid, signal.SIGSTOP)
+    stop(broker)
     try:
         yield
     finally:
@@ -158,7 +167,7 @@ def test_a_commit_without_an_answer_is_unknown_and_the_next_start_settles_it(
     commit = producer.commit_transaction
 
     def commit_into_silence() -> None:
-        os.kill(broker.pid, signal.SIGSTOP)
+        stop(broker)
         commit()
 
     monkeypatch.setattr(producer, "commit_transaction", commit_into_silence)

@@ -15,10 +15,13 @@ from itertools import groupby
 import pyarrow as pa
 
 from parity.evidence import Evidence
-from parity.held import Held, Key
+from parity.explain import sums
+from parity.held import MOST_HELD, Held, Key
 from parity.result import CAUSES, Difference
 from parity.rows import Change
 from shared import traces
+
+MOST_STRANGERS = 100
 
 # The tables whose rows an id has for itself, and the stage that each stands for.
 _OWN = (
@@ -98,15 +101,13 @@ def _candidate_roots(
     others = sorted(own, key=lambda item: own[item].order)
     shifted = evidence.in_a_bucket_with([row.key[0] for row in rest if row.key[0] not in guilty], others)
     charged |= {item: own[other] for item, other in shifted.items()}
-    strangers = _in_buckets_of_others(own, evidence) if len(shifted) < len(rest) else {}
+    charged |= _from_strangers([row for row in rest if row.key[0] not in charged], own, evidence)
     roots = []
     for row in rest:
         (item,) = row.key
         if item not in charged:
-            known = strangers.get(row.trace)
-            charged[item] = known or _Root("candidate", row.kind, item, None)
-            if not known:
-                roots.append(charged[item])
+            charged[item] = _Root("candidate", row.kind, item, None)
+            roots.append(charged[item])
     for row in rows:
         root = charged[row.key[0]]
         root.explains += not (root.cause == "candidate" and root.id == row.key[0])
@@ -120,19 +121,37 @@ def _drew_wrongly(rows: Sequence[Change], evidence: Evidence, held: Held) -> set
     return set(found) - near - held.misplaced  # which are in no bucket where they have no signature
 
 
-def _in_buckets_of_others(own: Mapping[str, _Root], evidence: Evidence) -> dict[int, _Root]:
-    """By what a draw of it adds to a trace: the ids that have bucket entries and no signature.
+def _from_strangers(rows: Sequence[Change], own: Mapping[str, _Root], evidence: Evidence) -> dict[str, _Root]:
+    """id -> the root of a stranger that it drew: of an id with entries in buckets that no signature names.
 
-    Nobody can tell which buckets they are in, only who drew them.
+    Nobody can tell which buckets these are. But what an item drew differs by just that one, less those in
+    whose place it came.
     """
-    found = [item for item, root in own.items() if root.cause == "bucket" and root.kind != "missing"]
-    strangers = sorted(set(found) - evidence.with_signatures(found)) if found else []
-    hashes = traces.id_hashes(pa.array(strangers, pa.string())).tolist()
-    return {
-        traces.signed(sign * value): own[item]
-        for item, value in zip(strangers, hashes, strict=True)
-        for sign in (1, -1)
-    }
+    strangers = sorted(
+        item for item, root in own.items() if root.cause == "bucket" and root.kind != "missing"
+    )
+    strangers = strangers[:MOST_STRANGERS]
+    rows = rows[:MOST_HELD] if strangers else ()
+    places = _newcomers(rows, strangers, {})
+    # Most came in nobody's place; only for the others are signatures read.
+    rest = [row for row in rows if row.key[0] not in places]
+    places |= _newcomers(rest, strangers, evidence.drawn([row.key[0] for row in rest]) if rest else {})
+    return {item: own[strangers[place]] for item, place in places.items()}
+
+
+def _newcomers(
+    rows: Sequence[Change], strangers: Sequence[str], drawn: Mapping[str, Collection[str]]
+) -> dict[str, int]:
+    """id -> which of the strangers alone it drew on one side, perhaps in the place of some that it should."""
+    hashes = traces.id_hashes(pa.array(strangers, pa.string()))
+    found: dict[str, int] = {}
+    for row in rows:
+        (item,) = row.key
+        own = traces.id_hashes(pa.array(sorted(drawn.get(item, ())), pa.string()))
+        place = sums.newcomer(row.trace, hashes, own)
+        if place is not None:
+            found[item] = place
+    return found
 
 
 def _edge_roots(
@@ -209,7 +228,7 @@ def _cluster_roots(
             guilty = [i for i in guilty if i not in matched and not held.damaged.intersection(rows[i].heads)]
     else:
         doubtful = [item for item in rows if item not in charged or charged[item].kind == "late"]
-        found = [] if components else sorted(evidence.wrongly_decided(doubtful))
+        found = sorted(evidence.wrongly_decided(doubtful))
         guilty = [item for item in found if not _damaged_before({item, *rows[item].heads}, own)]
     roots = _guilty_roots(rows, guilty, charged, components)
     _spread(charged, guilty, dependents)

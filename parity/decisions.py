@@ -34,6 +34,8 @@ def do_not_follow(run: Run, ids: Collection[str]) -> set[str]:
     heads = {head for own in heads_of.values() for head in own}
     keys = {head: event.key(head) for head, event in side.events(heads).items()}
     possible = {item: sorted(own & keys.keys(), key=keys.__getitem__) for item, own in heads_of.items()}
+    ends = side.events({*edges, *(other for matches in edges.values() for other in matches)})
+    order = {end: event.key(end) for end, event in ends.items()}
     unknown = [
         (head, item) for item, own in possible.items() for head in own if head not in edges.get(item, {})
     ]
@@ -48,6 +50,8 @@ def do_not_follow(run: Run, ids: Collection[str]) -> set[str]:
     for (item, own), strengths, row in zip(possible.items(), found, chosen, strict=True):
         says = Place(item, None) if row == BECOMES_HEAD else Place(own[row], strengths[row])
         indexed = item in events and events[item].indexed
+        if any(order[end] >= order[item] for end in edges.get(item, ()) if {end, item} <= order.keys()):
+            continue  # the engine had another order: the edge is the cause
         if places.get(item) != (says if indexed else None):
             wrong.add(item)
     return wrong
@@ -56,17 +60,30 @@ def do_not_follow(run: Run, ids: Collection[str]) -> set[str]:
 def _not_of_their_component(side: RunSide, ids: Collection[str]) -> set[str]:
     """Those whose head is not the earliest of their component.
 
-    Nobody can tell of one that is not all followed, or has members that are not in the index.
+    Nobody can tell of one that is not all followed, has members that are not in the index or without the
+    features that they should have, or an edge whose earlier end does not precede its later one.
     """
     connected = components(side, ids)
     members = {member for component in connected.values() for member in component.members}
-    keys = {item: event.key(item) for item, event in side.events(members).items() if event.indexed}
-    edges, places = side.edges(ids), side.places(ids)
+    found, pieces = side.events(members), side.pieces(members)
+    keys = {
+        item: event.key(item)
+        for item, event in found.items()
+        if event.indexed and (event.status != "ok" or item in pieces)
+    }
+    edges, places = side.edges(members), side.places(ids)
+    turned = {
+        end
+        for later, matches in edges.items()
+        for end in matches
+        if later in keys and end in keys and keys[end] >= keys[later]
+    }
     return {
         item
         for item, component in connected.items()
         if component.whole
         and component.members <= keys.keys() | {item}
+        and not component.members & turned
         and places.get(item) != component.place(item, keys, edges)
     }
 

@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from parity.decisions import do_not_follow
+from parity.explain.given import drawn_given, entries_given
+from parity.explain.runs import RunSide
 from parity.rows import rows_of
 from shared import lsh, traces
 from shared.run import EDGES, SIGNATURES, Run
@@ -63,10 +65,11 @@ class Evidence:
             return set()
         return do_not_follow(self.a, ids) | do_not_follow(self.b, ids)
 
-    def with_signatures(self, ids: Collection[str]) -> set[str]:
-        """Those of these ids that have a signature in either run."""
-        read = self._read(SIGNATURES.name, ids, ["id"])
-        return {name for table in read for name in table.column("id").to_pylist()}
+    def drawn(self, ids: Collection[str]) -> dict[str, set[str]]:
+        """id -> whom it draws by the signatures of run A. Reads all of them."""
+        side = RunSide(self.a)
+        events = side.events(ids)
+        return drawn_given(side, events, entries_given(self.a.spec, events, side.pieces(ids)))
 
     def _entries(self, ids: Collection[str]) -> Iterator[tuple[list[str], npt.NDArray[np.uint64]]]:
         """(ids, uint64[ids, bands]: the hashes of their bucket entries), a channel and part at a time."""

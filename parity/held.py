@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from parity.decisions import do_not_follow
 from parity.explain import features, sums
-from parity.explain.draws import Members, drawn
+from parity.explain.given import drawn_given, entries_given
 from parity.explain.matching import match_pairs
 from parity.explain.runs import RunSide
 from parity.rows import Change
 from shared.run import STAGES, Run
-from shared.stored import NOTHING, Piece, bucket_entries
+from shared.stored import NOTHING, Piece
 
 MOST_HELD = 5_000  # ids; the first in order
 
@@ -66,24 +66,20 @@ class _Own:
         self._spec = side.about.spec
         self._events, self._pieces = side.events(ids), side.pieces(ids)
         self._edges = side.edges(ids)
-        indexed = {item: event.key(item) for item, event in self._events.items() if event.indexed}
-        entries = {
-            item: bucket_entries(self._spec, self._pieces.get(item, self._nothing)) if item in indexed else ()
-            for item in ids
-        }
-        read = side.members({entry for own in entries.values() for entry in own})
-        members = {entry: Members(found) for entry, found in read.items()}
-        self._drawn = {item: drawn(self._spec, indexed.get(item), entries[item], members) for item in ids}
+        entries = entries_given(self._spec, self._events, self._pieces)
+        self._drawn = drawn_given(side, self._events, entries)
         held, drew = side.bucket_traces(ids), side.candidate_traces(ids)
         self._holds_others = {
             item
-            for item, own in entries.items()
-            if held.get(item, NOTHING) != sums.trace(sums.entry_hashes(self._spec, own))
+            for item in ids
+            if held.get(item, NOTHING) != sums.trace(sums.entry_hashes(self._spec, entries.get(item, ())))
         }
+        # The engine may know these as two items: what matches them is no function of their signature.
+        self._twice = {item for item in ids if held.get(item, NOTHING)[0] > len(entries.get(item, ()))}
         self._drew_others = {
             item
-            for item, own in self._drawn.items()
-            if drew.get(item, NOTHING) != sums.trace(sums.id_hashes(own))
+            for item in ids
+            if drew.get(item, NOTHING) != sums.trace(sums.id_hashes(self._drawn.get(item, ())))
         }
         pairs = [(earlier, later) for later, earlier in keys["edges"]]
         self._ends = side.pieces({end for pair in pairs for end in pair})
@@ -142,6 +138,6 @@ class _Own:
             return False
         if stored is not None and stored != given:
             return True
-        if later in self._drew_others:
+        if later in self._drew_others or later in self._twice:
             return False
-        return (stored is not None) != (given is not None and earlier in self._drawn[later])
+        return (stored is not None) != (given is not None and earlier in self._drawn.get(later, ()))

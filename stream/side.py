@@ -79,6 +79,15 @@ class StateSide:
                 found[item] = own
         return found
 
+    def linked(self, ids: Collection[str], most: int) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        front = set(ids)
+        while front and len(found) <= most:
+            earlier, later = self.edges(front), self.later_edges(front)
+            found |= {item: {*earlier.get(item, ()), *later.get(item, ())} for item in front}
+            front = {other for item in front for other in found[item]} - found.keys()
+        return found
+
     def places(self, ids: Collection[str]) -> dict[str, Place]:
         found = {}
         for item, value in self._values("clusters", ids):

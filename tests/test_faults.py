@@ -27,6 +27,7 @@ QUICK = {
     "another normaliser",
     "two permutations swapped",
     "bands and rows exchanged",
+    "one stays in its buckets",
     "the near draws are one too few",
     "priority: ties broken the other way",
     "> in place of >=",
@@ -73,6 +74,47 @@ def test_faults_in_a_live_state(base: harness.Base, fault: Fault, tmp_path: Path
 )
 def test_faults_in_code(base: harness.Base, fault: Fault, tmp_path: Path) -> None:
     judge(base, fault, tmp_path)
+
+
+# Code that runs with `heads` only, or that leaves all rows of a component wrong for one reason.
+NOT_OF_COMPONENTS = {
+    "the head check is skipped",
+    "ties go to the latest head",
+    "the earliest head instead of the strongest",
+    "the weakest head",
+    "one round and no more: heads taken late",
+    "members of a deleted head keep it",
+}
+
+
+@pytest.mark.slow
+def test_the_same_where_clusters_are_components(tmp_path: Path) -> None:
+    base = make_base(tmp_path / "base", "components")
+    faults = [*RUN_FAULTS, *STATE_FAULTS, *CODE_FAULTS]
+    found = []
+    for number, fault in enumerate(fault for fault in faults if fault.name not in NOT_OF_COMPONENTS):
+        (tmp_path / str(number)).mkdir()
+        found.append(harness.attempt(base, fault, tmp_path / str(number)))
+    assert len(found) == len(faults) - len(NOT_OF_COMPONENTS)
+    assert [one for one in found if not one.right] == []
+
+
+# What draws, edges and heads follow from is another order, or buckets that are not the signature's.
+HELD = {"one stays in its buckets", "the priority of one item is another"}
+
+
+@pytest.mark.parametrize("rule", ["heads", "components"])
+def test_verify_counts_no_other_roots(rule: str, tmp_path: Path) -> None:
+    base = make_base(tmp_path / "base", rule)
+    faults = [fault for fault in CODE_FAULTS if fault.name in HELD]
+    assert len(faults) == len(HELD)
+    for fault in faults:
+        with fault.inject():
+            harness.stream(MemoryStore(), tmp_path / fault.name, base.lake, base.spec)
+        a, b = open_run(base.a), open_run(tmp_path / fault.name)
+        plain, held = (diff(a, b, Options(verify=verify, listed=10**6)) for verify in (False, True))
+        assert plain.differences == held.differences != ()
+        assert {d.cause for d in plain.differences} == {fault.stage}
 
 
 def test_the_library_is_whole() -> None:

@@ -27,10 +27,11 @@ import stream.state
 from bench.faults.scenario import START
 from parity.faults import Fault
 from shared.extractors import text
-from shared.heads import BECOMES_HEAD, UNDECIDED, UNKNOWN
+from shared.heads import BECOMES_HEAD, UNDECIDED, UNKNOWN, key_id
 from shared.similarity import NO_MATCH, Matches
 from shared.spec import Bands
 from shared.versions import Resolved
+from stream.postings import Bucket
 
 Patch = AbstractContextManager[Any]
 Around = Callable[..., Any]  # (the original, its arguments) -> what the faulty one gives
@@ -214,6 +215,19 @@ def _ties_reversed(effective_time: int, version_time: int, item: bytes) -> bytes
 
 def _by_version_time(effective_time: int, version_time: int, item: bytes) -> bytes:
     return ((version_time + 2**63) << 64 | (version_time + 2**63)).to_bytes(16, "big") + item
+
+
+def _one_before_its_time(original: Around, effective_time: int, version_time: int, item: bytes) -> bytes:
+    return original(effective_time - (10**7 if item == b"e03" else 0), version_time, item)  # type: ignore[no-any-return]
+
+
+def _stays(original: Around, bucket: Bucket, key: bytes) -> int | None:
+    """What is deleted or edited leaves its old entries; it is in its buckets twice, or should be in none."""
+    return bucket.rank(key)
+
+
+def _one_stays(original: Around, bucket: Bucket, key: bytes) -> int | None:
+    return bucket.rank(key) if key_id(key) == b"f00" else original(key)
 
 
 def _probe_again(when_inserting: bool) -> Callable[[], Patch]:
@@ -410,6 +424,13 @@ CODE_FAULTS: Sequence[Fault] = (
         _buckets(lambda original, bands: original(bands)[:, :-1]),
     ),
     _code(
+        "what was deleted or edited stays in its buckets",
+        "bucket",
+        "extra",
+        _method(Bucket, "remove", _stays),
+    ),
+    _code("one stays in its buckets", "bucket", "extra", _method(Bucket, "remove", _one_stays), roots=1),
+    _code(
         "the first draws are one too few",
         "candidate",
         "wrong",
@@ -439,6 +460,12 @@ CODE_FAULTS: Sequence[Fault] = (
         "candidate",
         "wrong",
         _constant(stream.state, "priority_key", _by_version_time),
+    ),
+    _code(
+        "the priority of one item is another",
+        "candidate",
+        "wrong",
+        _around(stream.state, "priority_key", _one_before_its_time),
     ),
     _code("members behind a late one do not draw again", "candidate", "wrong", _probe_again(True)),
     _code("members behind a deleted one do not draw again", "candidate", "wrong", _probe_again(False)),

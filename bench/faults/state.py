@@ -56,14 +56,13 @@ def _piece(place: int, change: Callable[[bytes], bytes]) -> Callable[[Store], No
 def _matches(
     family: str, change: Callable[[list[Match]], list[Match]], several: bool
 ) -> Callable[[Store], None]:
-    """The edges of an item, or its cluster row. several: one with more than one edge, or that is no head."""
+    """The edges of an item, or its cluster row. several: more than one, or with a head that it matches."""
 
     def inject(store: Store) -> None:
         def wanted(key: bytes, value: bytes) -> bool:
             found = state.unpack_matches(value)
-            return (
-                not several or len(found) > 1 or (family == "clusters" and key_id(found[0].other) != key[1:])
-            )
+            direct = family == "clusters" and found[0].channel != state.NO_CHANNEL
+            return not several or len(found) > 1 or direct
 
         key, value = _pick(store, family, wanted)
         found = change(state.unpack_matches(value))

@@ -32,22 +32,13 @@ class Component:
 
 
 def components(side: Side, ids: Collection[str]) -> dict[str, Component]:
-    """The component of each of these ids. Reads the edges once for each step away from them."""
-    near: dict[str, set[str]] = {item: set() for item in ids}
-    front, read = set(ids), set[str]()
-    while front and len(near) <= MOST_MEMBERS:
-        for found in (side.edges(front), side.later_edges(front)):
-            for item, others in found.items():
-                for other in others:
-                    near.setdefault(item, set()).add(other)
-                    near.setdefault(other, set()).add(item)
-        read |= front
-        front = near.keys() - read
+    """The component of each of these ids."""
+    near = side.linked(ids, MOST_MEMBERS)
     of: dict[str, Component] = {}
     for item in ids:
         if item not in of:
             members = _reached(item, near)
-            component = Component(frozenset(members), not members & front)
+            component = Component(frozenset(members), members <= near.keys())
             of |= dict.fromkeys(members & set(ids), component)
     return of
 
@@ -55,6 +46,6 @@ def components(side: Side, ids: Collection[str]) -> dict[str, Component]:
 def _reached(item: str, near: Mapping[str, set[str]]) -> set[str]:
     members, front = {item}, {item}
     while front:
-        front = {other for one in front for other in near[one]} - members
+        front = {other for one in front for other in near.get(one, ())} - members
         members |= front
     return members

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from parity.explain.linked import linked
 from parity.explain.members import bucket_members
 from parity.rows import KEYS, rows_of
 from shared.run import STAGES, Run
@@ -75,6 +76,9 @@ class RunSide:
             for row in batch.filter(pc.is_in(batch.column("earlier"), wanted)).to_pylist():
                 found[row["earlier"]][row["later"]] = _strength(row)
         return found
+
+    def linked(self, ids: Collection[str], most: int) -> dict[str, set[str]]:
+        return linked(self._run, ids, most)
 
     def places(self, ids: Collection[str]) -> dict[str, Place]:
         return {

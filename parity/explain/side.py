@@ -43,6 +43,13 @@ class Side(Protocol):
         """id -> the later items that match it."""
         ...
 
+    def linked(self, ids: Collection[str], most: int) -> dict[str, set[str]]:
+        """id -> all that it has an edge with, either way; for these ids and all that they are connected with.
+
+        Of more than `most` some are named and not followed: these are no keys.
+        """
+        ...
+
     def places(self, ids: Collection[str]) -> dict[str, Place]: ...
 
     def repeated(self, ids: Collection[str]) -> list[tuple[str, str, int]]:

@@ -9,8 +9,10 @@ import pyarrow as pa
 from shared import traces
 from shared.spec import Spec
 from shared.stored import Entry, Trace
+from shared.traces import UInt64s
 
 T = TypeVar("T")
+_NONE = np.zeros(1, np.uint64)
 
 
 def entry_hashes(spec: Spec, entries: Iterable[Entry]) -> dict[Entry, int]:
@@ -44,6 +46,19 @@ def extra(expected: Mapping[T, int], stored: Trace, others: Mapping[T, int]) -> 
     if stored[0] != len(expected) + 1:
         return None
     return _with_hash(others, stored[1] - sum(expected.values()))
+
+
+def newcomer(change: int, others: UInt64s, drawn: UInt64s) -> int | None:
+    """Which of `others` alone was added to a trace or taken from it, in the place of at most two of `drawn`.
+
+    change: of the trace. Both are hashes of ids. None where more has changed.
+    """
+    for difference in (change & traces.MASK, -change & traces.MASK):
+        displaced = others - np.uint64(difference)
+        pairs = np.add.outer(drawn, drawn).ravel()
+        if len(found := np.flatnonzero(np.isin(displaced, np.concatenate([_NONE, drawn, pairs])))):
+            return int(found[0])
+    return None
 
 
 def _with_hash(things: Mapping[T, int], wanted: int) -> T | None:

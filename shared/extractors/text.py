@@ -102,11 +102,15 @@ class Shingles:
 @functools.cache
 def _unicode_table(unit: str) -> npt.NDArray[np.bool_]:
     """bool[0x110000]: whether a code point separates words, or is white space."""
-    characters = [chr(point) for point in range(sys.maxunicode + 1)]
+    points = np.arange(sys.maxunicode + 1, dtype="<u4")
+    text = points.tobytes().decode("utf-32-le", "surrogatepass")
     if unit == "character":
-        return np.array([character.isspace() for character in characters])
-    separates = np.array([unicodedata.category(character)[0] != "M" for character in characters])
-    for run in re.finditer(r"\w+", "".join(characters)):
+        return np.fromiter(map(str.isspace, text), np.bool_, len(text))
+    separates = np.ones(len(text), np.bool_)
+    # Marks are printable, which few code points are: most are not assigned. A process's first batch waits.
+    printable = np.flatnonzero(np.fromiter(map(str.isprintable, text), np.bool_, len(text)))
+    separates[[point for point in printable.tolist() if unicodedata.category(text[point])[0] == "M"]] = False
+    for run in re.finditer(r"\w+", text):
         separates[run.start() : run.end()] = False
     return separates
 

@@ -1,9 +1,10 @@
-"""A consumer that kills its own process (SIGKILL) at one step of the commit order. Run by test_crashes.py.
+"""Consumers that kill themselves (SIGKILL), each at a later step of the commit order: for test_consumer.py.
 
     python -m tests.stream.crashing PLAN.json
 
-The steps are counted over the whole run: `writer.start`, `writer.commit` and `store.write`, each before
-and after; the process dies at the one numbered `die_at`. Without it, it ends at the log's end.
+The steps are counted over a consumer's whole run: `writer.start`, `writer.commit` and `store.write`, each
+before and after; the process dies at the one numbered as the plan says. Each is a fork of this process,
+which has opened nothing: its imports would take most of the time.
 """
 
 import json
@@ -43,9 +44,9 @@ class Steps:
         self.count += 1
 
 
-def main(plan: dict[str, Any]) -> None:
+def consume(plan: dict[str, Any], die_at: int, log: Path) -> None:
     spec, settings = from_dict(plan["spec"]), KafkaSettings(plan["servers"])
-    steps = Steps(plan["die_at"], Path(plan["state"] + ".step"))
+    steps = Steps(die_at, log)
     where = (spec, plan["topic"], Path(plan["state"]), plan["output"], settings)
     with open_consumer(*where, plan["batch_size"], plan["workers"]) as consumer:
         steps.around(consumer.writer, "start")
@@ -53,7 +54,19 @@ def main(plan: dict[str, Any]) -> None:
         steps.around(consumer.store, "write")
         consumer.recover()
         Follower(consumer).to_end()
-    Path(plan["state"] + ".step").write_text(f"end {steps.count}")
+
+
+def main(plan: dict[str, Any]) -> None:
+    """Until one consumer reaches the end: a line a step that one died at. Fails as a consumer fails."""
+    log = Path(plan["state"] + ".step")
+    for die_at in plan["die_at"]:
+        if (child := os.fork()) == 0:
+            consume(plan, die_at, log)
+            sys.exit(0)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if status != -signal.SIGKILL:
+            sys.exit(status)
+        print(log.read_text(), flush=True)
 
 
 if __name__ == "__main__":

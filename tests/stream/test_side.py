@@ -119,3 +119,11 @@ def test_a_chunk_that_is_lost_is_a_fault_and_no_crash(tmp_path: Path) -> None:
 def test_later_edges(made: Made) -> None:
     assert made.state_side.later_edges(["b", "nobody"]) == made.run_side.later_edges(["b", "nobody"])
     assert set(made.state_side.later_edges(["b"])["b"]) == {"c", "d", "e", "f", "g", "h"}
+
+
+def test_linked(made: Made) -> None:
+    assert made.state_side.linked(["b", "nobody"], 1_000) == made.run_side.linked(["b", "nobody"], 1_000)
+    assert made.run_side.linked(["b", "nobody"], 1_000).keys() >= {*"bcdefgh", "nobody"}
+    for side in (made.state_side, made.run_side):  # of a component that is too large its own are followed
+        cut = side.linked(["b"], 0)
+        assert cut == {"b": set("acdefgh")}

@@ -22,7 +22,8 @@ from shared.sketch import INDEXED
 from shared.spec import Spec
 from shared.xxh64 import hash_binary, xxh64
 from stream import state
-from stream.postings import bucket_of, bucket_place, packed_members
+from stream.plain_postings import joined
+from stream.postings import BUCKET_KEY, BUCKETS, packed_members
 from stream.stores.protocol import Reader
 
 _BATCH_BYTES = 8 * 2**20
@@ -44,10 +45,10 @@ def bucket_traces(store: Reader, spec: Spec) -> Iterator[Row]:
     entries, sums = np.zeros(len(keys), np.int64), np.zeros(len(keys), np.uint64)
     strangers: dict[bytes, list[int]] = defaultdict(lambda: [0, 0])  # item key -> entries, trace
     first_slot = list(accumulate((channel.bands.count for channel in spec.channels), initial=0))
-    for places, data, starts in _batches(store):
-        slots = np.array([first_slot[channel] + band for channel, band, _ in places], np.int64)
-        values = np.array([value for _, _, value in places], np.uint64)
+    for buckets, data, starts in _batches(store):
+        slots = np.array(first_slot)[buckets["channel"]] + buckets["band"]
         counts, begin, end, members = _members(data, starts)
+        values = buckets["value"].astype(np.uint64)
         hashes = traces.entry_hashes(np.repeat(slots, counts), np.repeat(values, counts))
         at, known = _places(keys, order, members)
         np.add.at(entries, at[known], 1)
@@ -100,29 +101,22 @@ def _rows(found: Iterable[tuple[Any, ...]]) -> Iterator[Row]:
         yield last[0], last[1:].decode(), entries, traces.signed(trace)
 
 
-def _batches(
-    store: Reader,
-) -> Iterator[tuple[list[tuple[int, int, int]], npt.NDArray[np.uint8], Int64s]]:
-    """(buckets, their members packed, int64[buckets + 1] where each begins), _BATCH_BYTES at a time."""
-    places: list[tuple[int, int, int]] = []
+def _batches(store: Reader) -> Iterator[tuple[npt.NDArray[np.void], npt.NDArray[np.uint8], Int64s]]:
+    """(BUCKETS[n], their members packed, int64[n + 1] where each begins), _BATCH_BYTES at a time."""
+    keys: list[bytes] = []
     packed: list[bytes] = []
-    size = 0
+    size, read = 0, partial(store.get_many, "postings")
     for key, value in store.scan("postings"):
-        if bucket_of(key) is None:
+        if len(key) != BUCKET_KEY:
             continue  # a chunk, which is read where its bucket is
-        members = packed_members(key, value, partial(store.get_many, "postings"))
-        places.append(bucket_place(key))
+        members = packed_members(key, value, read)
+        keys.append(key)
         packed.append(members)
         size += len(members)
         if size >= _BATCH_BYTES:
-            yield places, *_joined(packed)
-            places, packed, size = [], [], 0
-    yield places, *_joined(packed)
-
-
-def _joined(packed: list[bytes]) -> tuple[npt.NDArray[np.uint8], Int64s]:
-    starts = np.cumsum([0, *map(len, packed)], dtype=np.int64)
-    return np.frombuffer(b"".join(packed), np.uint8), starts
+            yield np.frombuffer(b"".join(keys), BUCKETS), *joined(packed)
+            keys, packed, size = [], [], 0
+    yield np.frombuffer(b"".join(keys), BUCKETS), *joined(packed)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

@@ -5,15 +5,18 @@ stream/contradictions.py and `crossfade explain`.
 """
 
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import compress, islice
 
 from shared.errors import SourceError
 from shared.spec import Spec
 from stream import postings, state
+from stream.plain_postings import plain
 from stream.stores.protocol import AGAIN, Reader
 
 _MALFORMED = (struct.error, ValueError, IndexError)  # ValueError: what is no UTF-8, too
+_BATCH = 512  # few enough to stay in the processor's cache
 _KEY_SHOWN = 64
 _LEAST = 17  # bytes of a priority key: two times, and an id
 
@@ -23,26 +26,33 @@ class Checked:
 
     def __init__(self, store: Reader, spec: Spec) -> None:
         self.name, self._store = store.name, store
+        self._bands = [channel.bands.count for channel in spec.channels]
         self._checks = _checks(spec)
 
     def get_many(self, family: str, keys: Sequence[bytes]) -> list[bytes | None]:
-        values, check = self._store.get_many(family, keys), self._checks[family]
-        for key, value in zip(keys, values, strict=True):
-            try:
-                if value is not None:
-                    check(key, value)
-            except _MALFORMED as error:
-                raise self._damaged(family, key, error) from error
+        values = self._store.get_many(family, keys)
+        found = zip(keys, values, strict=True)
+        self._look_at(family, ((key, value) for key, value in found if value is not None))
         return values
 
     def scan(self, family: str, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        entries = self._store.scan(family, start)
+        if family == "postings" and not start:  # by far the most records of a state
+            while batch := list(islice(entries, _BATCH)):
+                self._look_at(family, compress(batch, ~plain(batch, self._bands)))
+                yield from batch
+            return
+        for entry in entries:
+            self._look_at(family, [entry])
+            yield entry
+
+    def _look_at(self, family: str, entries: Iterable[tuple[bytes, bytes]]) -> None:
         check = self._checks[family]
-        for key, value in self._store.scan(family, start):
+        for key, value in entries:
             try:
                 check(key, value)
             except _MALFORMED as error:
                 raise self._damaged(family, key, error) from error
-            yield key, value
 
     def close(self) -> None:
         self._store.close()
@@ -162,9 +172,6 @@ def _dead(key: bytes, value: bytes) -> None:
 
 
 def _posting(bands: Sequence[int], key: bytes, value: bytes) -> None:
-    if postings.is_lone(value) and len(key) == postings.BUCKET_KEY and key[1] << 8 | key[2] < bands[key[0]]:
-        value[postings.LONE_ID :].decode()  # most buckets, most of the time
-        return
     place = postings.bucket_of(key)
     channel, band, _ = place or postings.bucket_place(key)
     _require(band < bands[channel], f"the channel has no band {band}")

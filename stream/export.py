@@ -22,7 +22,7 @@ from stream import state
 from stream.bucket_traces import bucket_traces
 from stream.checked import Checked
 from stream.meta import state_counts, state_fence, state_spec
-from stream.postings import Bucket, bucket_of, most_members
+from stream.postings import BUCKET_KEY, Bucket, bucket_place, most_members
 from stream.stores.protocol import AGAIN, Reader
 
 CHUNK_BYTES = 16 * 2**20
@@ -95,17 +95,15 @@ def bucket_counts(store: Reader, spec: Spec) -> dict[str, Any]:
     """The pairs that draws left out, and the HOT_BUCKETS that left out most; as the batch has them."""
     total = 0
     hot: list[tuple[int, int, int, int, int]] = []
+    drawn = [1 + channel.draws.first + channel.draws.near for channel in spec.channels]
     for key, value in store.scan("postings"):
-        if (place := bucket_of(key)) is None:
-            continue
-        draws = spec.channels[place[0]].draws
-        if most_members(value) <= 1 + draws.first + draws.near:
+        if len(key) != BUCKET_KEY or most_members(value) <= drawn[key[0]]:
             continue  # every member draws all before it; so it is with nearly all buckets
-        members = len(Bucket(key, value, lambda _: None))
+        members, draws = len(Bucket(key, value, lambda _: None)), spec.channels[key[0]].draws
         out = int(left_out(members, draws.first, draws.near))
         total += out
         if out:
-            hot = sorted([*hot, (-out, *place, members)])[:HOT_BUCKETS]
+            hot = sorted([*hot, (-out, *bucket_place(key), members)])[:HOT_BUCKETS]
     return {
         "left_out": total,
         "hot_buckets": [

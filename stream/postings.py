@@ -17,12 +17,12 @@ from stream.stores.protocol import AGAIN
 CHUNK = 128
 
 _SIZE = struct.Struct("<H")  # a priority key is at most 16 + 1,024 bytes
-_LEAST = _SIZE.size + 17  # bytes of a member: its key is at least 16 + 1
+LEAST = _SIZE.size + 17  # bytes of a member: its key is at least 16 + 1
 _DIRECTORY = struct.Struct("<III")  # chunk number, members, bytes of the first member
 _BUCKET = struct.Struct(">BHQ")
 BUCKET_KEY = _BUCKET.size  # bytes of the key of a bucket's own record
+BUCKETS = np.dtype([("channel", "u1"), ("band", ">u2"), ("value", ">u8")])  # many such keys, joined
 CHUNK_KEY = BUCKET_KEY + 4  # of a further chunk
-LONE_ID = 1 + _SIZE.size + 16  # where in the record of a bucket with one member its id begins
 _NONE: frozenset[int] = frozenset()
 
 
@@ -44,11 +44,6 @@ def bucket_key(channel: int, band: int, value: int) -> bytes:
 def lone_member(member: bytes) -> bytes:
     """The record of a bucket with one member."""
     return b"\0" + _pack([member])
-
-
-def is_lone(record: bytes) -> bool:
-    """Whether this is what `lone_member` gives of some priority key."""
-    return len(record) > LONE_ID and not record[0] and record[1] | record[2] << 8 == len(record) - 3
 
 
 def bucket_of(key: bytes) -> tuple[int, int, int] | None:
@@ -122,7 +117,7 @@ def _whole(value: bytes, start: int) -> list[bytes]:
 
 def most_members(record: bytes) -> int:
     """The most members that a bucket with this record can have, without counting them."""
-    return len(record) // _LEAST if record[0] == 0 else 2**32
+    return len(record) // LEAST if record[0] == 0 else 2**32
 
 
 class _Chunk:

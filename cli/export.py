@@ -17,12 +17,12 @@ from cli.status import status
 )
 @click.option("--lake", type=click.Path(path_type=Path), help="The lake that the run claims to cover.")
 def command(state: Path, output: Path, fence: Path | None, lake: Path | None) -> None:
-    """Write STATE as a run that `crossfade diff` takes. No consumer may have it open."""
+    """Write STATE, as it stands now, as a run that `crossfade diff` takes. Its consumer may go on."""
     from shared.fence import read_fence
     from stream.export import export
-    from stream.stores import open_store
+    from stream.stores import read_store
 
-    store = open_store(state, create=False)
+    store = read_store(state)
     try:
         with status("exporting") as show:
             at = read_fence(fence) if fence else None

@@ -92,7 +92,7 @@ class RocksStore(_Opened):
             self._db = Rdict(str(path), options, column_families={name: _options() for name in FAMILIES})
         except Exception as error:  # rocksdict raises bare Exceptions
             why = (
-                "it is open elsewhere; stop that consumer, or export a snapshot"
+                "it is open elsewhere; stop that consumer, or name another --state folder"
                 if "lock" in str(error).lower()
                 else str(error)
             )
@@ -127,7 +127,8 @@ class RocksStore(_Opened):
 class RocksReader(_Opened):
     """RocksDB's secondary instance: it takes no lock and writes nothing into the state's folder.
 
-    It stands where the state stood when it was opened, the log of what is not in files yet included.
+    It stands where the state stood when it was opened, at one commit, the log of what is not in files yet
+    included.
     """
 
     def __init__(self, path: Path) -> None:
@@ -136,12 +137,7 @@ class RocksReader(_Opened):
         self._scratch = tempfile.TemporaryDirectory(prefix="crossfade-reader-")  # RocksDB's own log
         for wait in (*_RETRY_SECONDS, None):
             try:
-                self._db = Rdict(
-                    str(path),
-                    _options(),
-                    column_families={name: _options() for name in FAMILIES},
-                    access_type=AccessType.secondary(self._scratch.name),
-                )
+                self._db = self._open(path)
                 break
             except Exception as error:  # rocksdict raises bare Exceptions
                 if wait is None:
@@ -152,6 +148,18 @@ class RocksReader(_Opened):
                     ) from error
                 time.sleep(wait)
         self._open_families(path)
+
+    def _open(self, path: Path) -> Rdict:
+        logs = list(path.glob("*.log"))
+        families = {name: _options() for name in FAMILIES}
+        access = AccessType.secondary(self._scratch.name)
+        opened = Rdict(str(path), _options(), column_families=families, access_type=access)
+        # RocksDB passes over a log that the owner removed meanwhile, and with it over what was only in there:
+        # some families would stand at other commits than others.
+        if not all(log.exists() for log in logs):
+            opened.close()
+            raise SourceError("its consumer moved records into files meanwhile")
+        return opened
 
     def close(self) -> None:
         super().close()

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import orjson
 from pyspark.sql import DataFrame, SparkSession
 
 from batch import tasks
@@ -19,12 +18,15 @@ from shared.contract import contract_id
 from shared.durable import write_json
 from shared.errors import ContractError, SourceError
 from shared.run import MANIFEST, STAGES
+from shared.shape import NUMBER, OBJECT, TEXT, Shape, parse_json, require
 from shared.spec import Spec
 
 WORK = "_work"
 MOST_PARTITIONS = 4096
 ROWS_WORTH_A_TASK = 1000  # fewer are done before a second task has started
 DEAD_LETTERS = "dead_letters"
+_MARKER: Shape = {"contract_id": TEXT, "input": TEXT, "counts": OBJECT, "seconds": NUMBER}
+_REDO = "remove it, and the backfill does that stage and all after it again"
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,8 @@ def open_work(run: Path, contract: str, identity: str, stages: Sequence[str]) ->
         file = work / f"{stage}.json"
         if not file.exists():
             break
-        marker = orjson.loads(file.read_bytes())
+        marker = parse_json(file.read_bytes(), str(file), _REDO)
+        require(marker, _MARKER, str(file), _REDO)
         advice = f"finish that one with its own command, or remove {run}"
         if marker["contract_id"] != contract:
             raise ContractError(

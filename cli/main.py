@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from shared.errors import CrossfadeError
+from shared.errors import NO_ROOM, CrossfadeError
 
 # Help lines stand here, so that `crossfade --help` imports no command: the command `x` is the
 # attribute `command` of the module `cli.x` (a hyphen: an underscore there).
@@ -106,10 +106,19 @@ def _status(call: Callable[[], Any]) -> int:
         return 2
     except BrokenPipeError:
         return _hang_up()
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            return _bug()
+        click.echo(f"crossfade: {error}; make room and run it again: what was finished is kept", err=True)
+        return CrossfadeError.exit_status
     except Exception:
-        traceback.print_exc()
-        click.echo("crossfade: this is a bug in crossfade; please report it with the lines above", err=True)
-        return BUG
+        return _bug()
+
+
+def _bug() -> int:
+    traceback.print_exc()
+    click.echo("crossfade: this is a bug in crossfade; please report it with the lines above", err=True)
+    return BUG
 
 
 def _interrupt(signum: int, frame: object) -> None:

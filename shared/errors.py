@@ -4,6 +4,11 @@ Exit statuses: 0 done / parity, 1 differences over the gates, 2 cannot do it (ba
 contract or environment), 130 interrupted. Only `cli/main.py` turns an error into a status.
 """
 
+import errno
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""The disk, or what this user or process may have of it, is full."""
+
 
 class CrossfadeError(Exception):
     """Something the user can act on. `str(error)` is the whole message; no traceback is shown."""

@@ -12,7 +12,7 @@ from shared.spec import Spec
 from stream import state
 from stream.index import Index
 from stream.state import NO_CHANNEL, Match
-from stream.stores.protocol import Store
+from stream.stores.protocol import Reader
 
 Clusters = dict[bytes, Match | None]
 
@@ -53,7 +53,7 @@ class ClusterChange:
         return orjson.dumps(fields | {"version_time": self.version_time})
 
 
-def cluster_changes(index: Index, store: Store) -> list[ClusterChange]:
+def cluster_changes(index: Index, store: Reader) -> list[ClusterChange]:
     """How the index's overlay differs from the store, by id. Brings `members` up to date on the way."""
     touched = list(index.state.changes["clusters"])
     before = _clusters(store.get_many("clusters", touched), touched)
@@ -66,7 +66,7 @@ def cluster_changes(index: Index, store: Store) -> list[ClusterChange]:
     return sorted(_differences(index, store, before, after, sizes), key=lambda change: change.id)
 
 
-def snapshot(spec: Spec, store: Store) -> Iterator[ClusterChange]:
+def snapshot(spec: Spec, store: Reader) -> Iterator[ClusterChange]:
     """The whole clustering as changes, for a topic that has lost track of it."""
     for item, value in store.scan("clusters"):
         match = state.unpack_matches(value)[0]
@@ -104,7 +104,7 @@ def _resize(index: Index, before: Clusters, after: Clusters) -> dict[bytes, int]
 
 
 def _differences(
-    index: Index, store: Store, before: Clusters, after: Clusters, sizes: dict[bytes, int]
+    index: Index, store: Reader, before: Clusters, after: Clusters, sizes: dict[bytes, int]
 ) -> Iterator[ClusterChange]:
     keys = list(after)
     old_rows, new_rows = store.get_many("items", keys), index.state.get_many("items", keys)

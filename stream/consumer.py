@@ -26,11 +26,12 @@ import orjson
 import pyarrow as pa
 
 from shared.contract import contract, contract_id, require_equal
-from shared.errors import SourceError, TransientError
+from shared.errors import CrossfadeError, SourceError, TransientError
 from shared.fence import Fence
 from shared.spec import Spec, to_dict
 from stream import state
 from stream.changes import ClusterChange, snapshot
+from stream.checked import Checked
 from stream.clusters_topic import (
     OutputTopics,
     change_messages,
@@ -42,6 +43,7 @@ from stream.clusters_topic import (
 )
 from stream.extraction import Sketching, Workers
 from stream.logs.protocol import LogIdentity, LogReader, TransactionalWriter
+from stream.meta import CONTRACT, SOURCE, state_fence, stored
 from stream.microbatch import Outcome, apply, likely_winners
 from stream.stores.protocol import Store
 
@@ -87,7 +89,7 @@ class Consumer:
         self._read_progress()  # refuses another contract's topic before anything is stamped or anybody fenced
         claim(self.store, self.spec, self.reader.identity, self.reader.partitions)
         self.writer.start()
-        self.positions = dict.fromkeys(self.reader.partitions, 0) | stored_offsets(self.store)
+        self.positions = dict.fromkeys(self.reader.partitions, 0) | state_fence(self.store).positions()
         self.reader.seek(self.positions)
         progress = self._read_progress()
         if progress is None or any(progress.get(p, 0) < offset for p, offset in self.positions.items()):
@@ -144,12 +146,18 @@ class Consumer:
         if self.workers is not None:
             self._ahead = self._poll(limits, timeout=0.0)
         try:
-            return apply(
-                self.spec, self.store, batch.records, batch.positions, batch.sketching
-            ), batch.positions
+            outcome = apply(self.spec, self.store, batch.records, batch.positions, batch.sketching)
         except TransientError as error:
             self._rewind(batch, self._ahead)
             raise PayloadsAway(str(error)) from error
+        except CrossfadeError:
+            raise
+        except Exception:
+            # Looking at each record that is read would cost every micro-batch. If a record of the state is
+            # damaged, this names it; else it is as much of a bug as it was.
+            apply(self.spec, Checked(self.store, self.spec), batch.records, batch.positions)
+            raise
+        return outcome, batch.positions
 
     def _poll(self, limits: Mapping[int, int] | None, timeout: float) -> _Batch | None:
         """The next records, no further than `limits`; with workers, their sketches are begun."""
@@ -212,8 +220,9 @@ def claim(store: Store, spec: Spec, source: LogIdentity, partitions: Iterable[in
     """Stamp a new state with its contract, source and where it stands; refuse one that has others."""
     mine: dict[str, Any] = {"id": contract_id(spec), "contract": contract(spec), "spec": to_dict(spec)}
     log = {"cluster": source.cluster, "topic": source.topic_id}
-    known, known_log = store.get_many("meta", [state.META_CONTRACT, state.META_SOURCE])
-    if known is None or known_log is None:
+    theirs = stored(store, state.META_CONTRACT, CONTRACT)
+    known_log = stored(store, state.META_SOURCE, SOURCE)
+    if theirs is None or known_log is None:
         start = {str(partition): 0 for partition in partitions}
         store.write(
             {
@@ -227,21 +236,14 @@ def claim(store: Store, spec: Spec, source: LogIdentity, partitions: Iterable[in
         )
         return
     state.require_format(store)
-    theirs = orjson.loads(known)
     require_equal(
         "the state", theirs["contract"], theirs["id"], f"spec {spec.name}", mine["contract"], mine["id"]
     )
-    if orjson.loads(known_log) != log:
+    if known_log != log:
         raise SourceError(
-            f"the state was made from topic {orjson.loads(known_log)} and {source.name} is {log}; a topic "
+            f"the state was made from topic {known_log} and {source.name} is {log}; a topic "
             f"that was deleted and made again is another one. Name a new --state folder"
         )
-
-
-def stored_offsets(store: Store) -> dict[int, int]:
-    """{partition: next offset} that the state stands at; empty for a new one."""
-    (value,) = store.get_many("meta", [state.META_OFFSETS])
-    return {int(partition): offset for partition, offset in orjson.loads(value or b"{}").items()}
 
 
 def _cut(

@@ -10,13 +10,13 @@ from shared.spec import Spec, from_dict
 from stream import state
 from stream.stores.protocol import AGAIN, Reader
 
-_CONTRACT: Shape = {"id": TEXT, "contract": OBJECT, "spec": OBJECT}
-_SOURCE: Shape = {"cluster": TEXT, "topic": TEXT}
+CONTRACT: Shape = {"id": TEXT, "contract": OBJECT, "spec": OBJECT}
+SOURCE: Shape = {"cluster": TEXT, "topic": TEXT}
 
 
 def state_contract(store: Reader) -> dict[str, Any]:
     """{"id", "contract", "spec"}. SourceError or SpecError for an empty state, or one that is damaged."""
-    found: dict[str, Any] | None = _meta(store, state.META_CONTRACT, _CONTRACT)
+    found: dict[str, Any] | None = stored(store, state.META_CONTRACT, CONTRACT)
     if found is None:
         raise SourceError(f"{store.name} is empty: no consumer has started with it yet")
     state.require_format(store)
@@ -40,8 +40,8 @@ def state_spec(store: Reader) -> Spec:
 
 def state_fence(store: Reader) -> Fence:
     """Where a state stands: everything before it has been applied, and nothing after it."""
-    log = _meta(store, state.META_SOURCE, _SOURCE)
-    offsets = _meta(store, state.META_OFFSETS, Each(WHOLE))
+    log = stored(store, state.META_SOURCE, SOURCE)
+    offsets = stored(store, state.META_OFFSETS, Each(WHOLE))
     if log is None or offsets is None:
         raise SourceError(f"{store.name} does not say what log it is of and where it stands; {AGAIN}")
     data = {"cluster": log["cluster"], "topic": log["topic"], "offsets": offsets}
@@ -50,7 +50,7 @@ def state_fence(store: Reader) -> Fence:
 
 def state_counts(store: Reader) -> dict[str, Any]:
     """What the state was given since the beginning, by name."""
-    return _meta(store, state.META_COUNTS, Each(WHOLE)) or {}
+    return stored(store, state.META_COUNTS, Each(WHOLE)) or {}
 
 
 def state_watermark(store: Reader, default: int) -> int:
@@ -62,8 +62,8 @@ def state_watermark(store: Reader, default: int) -> int:
     return found
 
 
-def _meta(store: Reader, name: bytes, shape: Shape) -> Any:
-    """None where there is no such record."""
+def stored(store: Reader, name: bytes, shape: Shape) -> Any:
+    """What a state says under a name; None: nothing. SourceError where that has another shape."""
     (value,) = store.get_many("meta", [name])
     if value is None:
         return None

@@ -16,10 +16,11 @@ from shared.spec import Spec
 from stream import state
 from stream.changes import ClusterChange, cluster_changes
 from stream.index import Entry, Index
+from stream.meta import state_counts, state_watermark
 from stream.settle import put_cluster, settle
 from stream.state import Item
 from stream.stores.overlay import Overlay
-from stream.stores.protocol import Store
+from stream.stores.protocol import Reader
 
 Sketcher = Callable[[pa.Table], Sketched]
 """`sketch` with its spec: winning events (WINNER_SCHEMA) to their statuses and features."""
@@ -76,7 +77,7 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def likely_winners(spec: Spec, store: Store, records: pa.Table) -> pa.Table:
+def likely_winners(spec: Spec, store: Reader, records: pa.Table) -> pa.Table:
     """The events (WINNER_SCHEMA) that `apply` would sketch of these records if the state stayed as it is.
 
     Not all that it will sketch, nor only that, where it is called after other records were applied.
@@ -87,7 +88,7 @@ def likely_winners(spec: Spec, store: Store, records: pa.Table) -> pa.Table:
 
 @_without_collector()
 def apply(
-    spec: Spec, store: Store, records: pa.Table, positions: dict[int, int], sketcher: Sketcher | None = None
+    spec: Spec, store: Reader, records: pa.Table, positions: dict[int, int], sketcher: Sketcher | None = None
 ) -> Outcome:
     """Apply records (RECORD_SCHEMA); afterwards the state stands at `positions`.
 
@@ -96,9 +97,7 @@ def apply(
     """
     overlay = Overlay(store)
     parsed = events.parse(records)
-    watermark = max(
-        _meta(overlay, state.META_WATERMARK, versions.NEVER), versions.watermark(parsed.events, spec.times)
-    )
+    watermark = max(state_watermark(store, versions.NEVER), versions.watermark(parsed.events, spec.times))
     horizon = versions.horizon(watermark, spec.times)
     work = _resolve(spec, overlay, parsed.events, horizon, sketcher or partial(sketch, spec))
     index = Index(spec, overlay)
@@ -125,7 +124,7 @@ def apply(
         "dead_letters": parsed.dead.num_rows,
         "pairs_verified": index.verified,
     }
-    totals = _meta(overlay, state.META_COUNTS, {})
+    totals = state_counts(store)
     _put_meta(overlay, state.META_COUNTS, {name: totals.get(name, 0) + n for name, n in counts.items()})
     _put_meta(
         overlay, state.META_OFFSETS, {str(partition): offset for partition, offset in positions.items()}
@@ -251,11 +250,6 @@ def _replace(
         work.remove.append(was.priority_key(name))
     if now is not None and now.status in INDEXED:
         work.insert.append(Entry(now.priority_key(name), pieces))
-
-
-def _meta(overlay: Overlay, name: bytes, default: Any) -> Any:
-    value = overlay.get("meta", name)
-    return default if value is None else orjson.loads(value)
 
 
 def _put_meta(overlay: Overlay, name: bytes, value: Any) -> None:

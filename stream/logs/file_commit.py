@@ -17,7 +17,6 @@ forgets it (it has not). Taking over a group settles all topics of its last comm
 again, so an id that is not the last was never committed. A crash anywhere leaves all of a commit or nothing.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -25,6 +24,7 @@ from typing import Any
 from urllib.parse import quote
 
 from shared.durable import locked, sync_folder, write_json
+from shared.shape import PATH, TEXT, WHOLE, Each, Shape, parse_json, require
 from stream.logs.file_topic import (
     FileTopic,
     Row,
@@ -35,6 +35,10 @@ from stream.logs.file_topic import (
 )
 
 _PENDING = "pending.json"
+_EPOCH: Shape = {"epoch": WHOLE}
+_COMMIT: Shape = {"id": TEXT, "offsets": Each(WHOLE), "topics": [PATH]}
+_PENDING_SHAPE: Shape = {"group": PATH, "id": TEXT, "segments": [[PATH]]}
+_DAMAGED = "it is damaged; restore it from a copy, or consume with another --output, which gets all clusters"
 TopicRows = tuple[FileTopic, Mapping[int, Sequence[Row]]]
 
 
@@ -51,7 +55,7 @@ class GroupFolder:
             yield
 
     def epoch(self) -> int:
-        epoch: int = _read(self.folder / "epoch.json").get("epoch", 0)
+        epoch: int = _read(self.folder / "epoch.json", _EPOCH).get("epoch", 0)
         return epoch
 
     def set_epoch(self, epoch: int) -> None:
@@ -59,7 +63,7 @@ class GroupFolder:
 
     def last_commit(self) -> dict[str, Any]:
         """{"id": str, "offsets": {partition: next offset}, "topics": [folder]}; {} before the first."""
-        return _read(self.folder / "commit.json")
+        return _read(self.folder / "commit.json", _COMMIT)
 
     def settle_all(self) -> None:
         """Make the last commit visible in all its topics. Needs the group's lock."""
@@ -106,18 +110,20 @@ def appending(topic: FileTopic) -> Iterator[None]:
 
 def settle(topic: FileTopic) -> None:
     """Finish or forget the topic's pending transaction, if any. Needs the topic's lock."""
-    pending = _read(topic.folder / _PENDING)
+    pending = _read(topic.folder / _PENDING, _PENDING_SHAPE)
     if pending:
-        if _read(Path(pending["group"]) / "commit.json").get("id") == pending["id"]:
+        if _read(Path(pending["group"]) / "commit.json", _COMMIT).get("id") == pending["id"]:
             publish_segments([(Path(hidden), Path(final)) for hidden, final in pending["segments"]])
         (topic.folder / _PENDING).unlink()
         sync_folder(topic.folder)
     discard_hidden(topic)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, shape: Shape) -> dict[str, Any]:
+    """{} where there is no such file. SourceError where it is damaged."""
     try:
-        data: dict[str, Any] = json.loads(path.read_bytes())
+        data: dict[str, Any] = parse_json(path.read_bytes(), str(path), _DAMAGED)
     except FileNotFoundError:
         return {}
+    require(data, shape, str(path), _DAMAGED)
     return data

@@ -10,7 +10,6 @@ A segment is written under a hidden name, synced and renamed, so readers see who
 a listing gives the end offsets. Readers never lock.
 """
 
-import json
 import os
 import time
 import uuid
@@ -23,8 +22,11 @@ import pyarrow as pa
 from shared.durable import sync_folder, write_json
 from shared.errors import SourceError
 from shared.records import RECORD_SCHEMA
+from shared.shape import TEXT, WHOLE, Shape, read_json, require
 
 FORMAT = 1
+_DAMAGED = "the log is damaged; restore it from a copy, or publish into a new folder"
+_TOPIC: Shape = {"topic_id": TEXT, "partitions": WHOLE}
 SCHEME = "file:"
 SEGMENT_SCHEMA = RECORD_SCHEMA.append(pa.field("headers", pa.map_(pa.string(), pa.binary())))
 Row = tuple[bytes | None, bytes | None, Mapping[str, bytes]]
@@ -74,15 +76,13 @@ def open_topic(address: str) -> FileTopic:
     """SourceError if there is none, or of an unknown format."""
     folder = folder_of(address)
     try:
-        data = json.loads((folder / "topic.json").read_bytes())
+        data = read_json(folder / "topic.json")
     except FileNotFoundError:
         raise SourceError(f"there is no topic in {folder}; publish to file:{folder} first.") from None
-    except ValueError as error:
-        raise SourceError(f"{folder}/topic.json is damaged: {error}.") from None
-    if data.get("format") != FORMAT:
-        raise SourceError(
-            f"the topic in {folder} has format {data.get('format')}; this version reads {FORMAT}."
-        )
+    require(data, {"format": WHOLE}, f"{folder}/topic.json", _DAMAGED)
+    if data["format"] != FORMAT:
+        raise SourceError(f"the topic in {folder} has format {data['format']}; this version reads {FORMAT}.")
+    require(data, _TOPIC, f"{folder}/topic.json", _DAMAGED)
     return FileTopic(folder, data["topic_id"], data["partitions"])
 
 
@@ -90,7 +90,11 @@ def segments(topic: FileTopic, partition: int) -> list[Segment]:
     """The segments of a partition in offset order."""
     folder = topic.folder / f"partition={partition}"
     found = []
-    with os.scandir(folder) as entries:
+    try:
+        entries = os.scandir(folder)
+    except FileNotFoundError:
+        raise SourceError(f"{folder}, a partition of a topic, is gone; {_DAMAGED}") from None
+    with entries:
         for name in (entry.name for entry in entries):
             if name.endswith(".arrow") and not name.startswith("."):
                 base, _, end = name.removesuffix(".arrow").partition("-")

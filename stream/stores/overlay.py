@@ -6,7 +6,7 @@ from itertools import takewhile
 
 from sortedcontainers import SortedDict
 
-from stream.stores.protocol import FAMILIES, Store
+from stream.stores.protocol import FAMILIES, Reader
 
 _SCANNED = ("later", "ages")  # the families that are looked up by prefix
 
@@ -14,7 +14,7 @@ _SCANNED = ("later", "ages")  # the families that are looked up by prefix
 class Overlay:
     """`changes` is what `Store.write` takes. The store itself is only read."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Reader) -> None:
         self._store = store
         self.changes: dict[str, dict[bytes, bytes | None]] = {
             family: SortedDict() if family in _SCANNED else {} for family in FAMILIES

@@ -1,5 +1,6 @@
 """The store in RocksDB, through rocksdict's raw mode. One process owns it; others may read along."""
 
+import os
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,7 @@ from rocksdict import (
     WriteBatch,
 )
 
-from shared.errors import SourceError
+from shared.errors import NO_ROOM, SourceError
 from stream.stores.protocol import AGAIN, FAMILIES, Changes
 
 
@@ -32,7 +33,13 @@ def _options() -> Options:
     return options
 
 
+_NO_ROOM = "make room and start again: it goes on where it was, and nothing is lost"
 _RETRY_SECONDS = (0.05, 0.2, 0.8)  # the owner may delete files that it merged while they are being opened
+
+
+def _is_no_room(error: Exception) -> bool:
+    """RocksDB gives the system's words."""
+    return any(os.strerror(number) in str(error) for number in NO_ROOM)
 
 
 class _Opened:
@@ -71,7 +78,8 @@ class _Opened:
         """rocksdict raises bare Exceptions for what RocksDB says."""
         if type(error) is not Exception:
             return error
-        return SourceError(f"{self.name} cannot be read ({error}); {AGAIN}")
+        advice = _NO_ROOM if _is_no_room(error) else AGAIN
+        return SourceError(f"{self.name} cannot be read ({error}); {advice}")
 
     def close(self) -> None:
         for family in self._families.values():  # each holds the database, and so its lock, open
@@ -93,11 +101,12 @@ class RocksStore(_Opened):
         except Exception as error:  # rocksdict raises bare Exceptions
             why = (
                 "it is open elsewhere; stop that consumer, or name another --state folder"
-                if "lock" in str(error).lower()
-                else str(error)
+                if f"{path}/LOCK" in str(error)  # not only "lock": it speaks of blocks, too
+                else f"{error}; {_NO_ROOM if _is_no_room(error) else AGAIN}"
             )
             raise SourceError(f"the state in {path} cannot be opened: {why}") from error
         self._open_families(path)
+        self._spent = False  # a write has failed, and been told of; after that not even a close succeeds
         self._handles = {name: self._db.get_column_family_handle(name) for name in FAMILIES}
 
     def write(self, changes: Changes) -> None:
@@ -111,7 +120,11 @@ class RocksStore(_Opened):
                     batch.delete(key, handle)
                 else:
                     batch.put(key, value, handle)
-        self._db.write(batch)
+        try:
+            self._db.write(batch)
+        except Exception as error:  # rocksdict raises bare Exceptions
+            self._spent = True
+            raise self._unwritable(error) from error
 
     def checkpoint(self, path: Path) -> None:
         if path.exists():
@@ -121,7 +134,15 @@ class RocksStore(_Opened):
 
     def close(self) -> None:
         self._handles.clear()
-        super().close()
+        try:
+            super().close()
+        except Exception as error:
+            if not self._spent:
+                raise self._unwritable(error) from error
+
+    def _unwritable(self, error: Exception) -> SourceError:
+        advice = _NO_ROOM if _is_no_room(error) else AGAIN
+        return SourceError(f"{self.name} cannot be written ({error}); {advice}")
 
 
 class RocksReader(_Opened):

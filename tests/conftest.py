@@ -21,6 +21,9 @@ from stream.logs.settings import KafkaSettings
 # Whoever starts the tests in the background may have SIGINT ignored, and every child would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Short-lived Javas: to compile everything twice takes a quarter of the processor time of all Spark tests.
+os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+
 hypothesis_settings.register_profile("quick", max_examples=200, deadline=None)
 hypothesis_settings.register_profile("deep", max_examples=2_000, deadline=None)
 hypothesis_settings.load_profile(os.environ.get("CROSSFADE_TEST_PROFILE", "quick"))

@@ -21,7 +21,7 @@ def small_batches(spark: SparkSession, rows: int) -> None:
 
 
 # One to three channels, draws of 0 to 4, jaccard and agreement, limits on and off; 5 and 3: components.
-@pytest.mark.parametrize("seed", [7, 0, 5, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (12, 3))])
+@pytest.mark.parametrize("seed", [7, 5, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (0, 12, 3))])
 def test_both_deciders_say_what_the_oracle_says(spark: SparkSession, tmp_path: Path, seed: int) -> None:
     spec, histories = packed_histories(seed, 60)
     history = union(histories)

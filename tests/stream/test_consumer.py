@@ -230,8 +230,8 @@ def test_another_contract_is_refused_by_state_and_topic(logs: Logs, tmp_path: Pa
 @pytest.mark.parametrize(
     ("kind", "workers"),
     [
-        pytest.param("file", 1, marks=pytest.mark.slow),
-        ("file", 2),
+        ("file", 1),
+        pytest.param("file", 2, marks=pytest.mark.slow),  # its worker processes start anew each time
         pytest.param("kafka", 1, marks=pytest.mark.kafka),
     ],
 )

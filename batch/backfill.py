@@ -28,6 +28,7 @@ from shared import run
 from shared.contract import contract_id
 from shared.durable import locked
 from shared.spec import Spec
+from shared.versions import NEVER
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,8 @@ def _finish(this: Job) -> None:
     source = this.input.manifest()
     if "fence" not in source:
         source["event_set"] = this.counts["winners"]["event_set"]
+    if this.counts["events"]["watermark"] != NEVER:
+        source["watermark_ms"] = this.counts["events"]["watermark"]
     run.write_manifest(
         this.run,
         this.spec,

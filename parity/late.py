@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from parity.align import AlignmentError
 from shared.fence import Fence
@@ -59,12 +58,13 @@ def late_between(a: Run, b: Run) -> Late | None:
 
 
 def _horizon(run: Run) -> int:
-    """Events before it do not count in this run. Reads a column of items where the spec has a retention."""
+    """Events before it do not count in this run: maybe none does, where a repeat has set the watermark."""
     times = run.spec.times
     if times.retention_ms is None:
         return NEVER
-    # The greatest version time of an id wins there, so the greatest of all is a winner's.
-    greatest = [
-        pc.max(batch.column("version_time")).as_py() for batch in run.batches("items", ["version_time"])
-    ]
-    return horizon(max((time for time in greatest if time is not None), default=NEVER), times)
+    if run.watermark is None and run.rows("items"):
+        raise AlignmentError(
+            f"{run.path} does not say its watermark, and its spec has a retention; write it again with this "
+            f"version of crossfade"
+        )
+    return NEVER if run.watermark is None else horizon(run.watermark, times)

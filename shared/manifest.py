@@ -8,14 +8,20 @@ from typing import Any
 from shared import contract
 from shared.errors import SourceError, SpecError
 from shared.fence import Fence
-from shared.shape import INNER_PATH, NUMBER, OBJECT, PATH, TEXT, WHOLE, Each, Shape, require, shown
+from shared.shape import INNER_PATH, INTEGER, NUMBER, OBJECT, PATH, TEXT, WHOLE, Each, Shape, require, shown
 
 _SHARD, _DIGEST = re.compile("[0-9a-f]{2}"), re.compile("[0-9]{1,18}:[0-9a-f]{32}")
 AGAIN = "write the run again"
 
 _FILE: Shape = {"path": TEXT, "bytes": WHOLE, "rows": WHOLE, "sha256": TEXT}
 _BUCKET: Shape = {"channel": TEXT, "band": WHOLE, "bucket": TEXT, "members": WHOLE, "left_out": WHOLE}
-_INPUT: Shape = {"fence?": OBJECT, "event_set?": TEXT, "lake?": PATH, "files?": [TEXT]}
+_INPUT: Shape = {
+    "fence?": OBJECT,
+    "event_set?": TEXT,
+    "lake?": PATH,
+    "files?": [TEXT],
+    "watermark_ms?": INTEGER,
+}
 _NUMBERS = (  # what the engines count; each has its own
     *("records", "events", "items", "buckets", "pairs", "pairs_verified", "left_out", "edges"),
     *("rounds", "head_checks", "clusters_of_several", "members_of_several"),

@@ -111,6 +111,12 @@ class Run:
         value = self.manifest["input"].get("event_set")
         return None if value is None else str(value)
 
+    @property
+    def watermark(self) -> int | None:
+        """The greatest version time of its records, in ms; None where they hold no event."""
+        value = self.manifest["input"].get("watermark_ms")
+        return None if value is None else int(value)
+
     def digests(self, stage: str) -> dict[str, str]:
         """shard -> "rows:hash", as `Digest.to_json` gives it."""
         return dict(self.manifest["stages"][stage]["digests"])
@@ -228,8 +234,8 @@ def write_manifest(
 ) -> None:
     """Write manifest.json, atomically and last: with it the folder is a run.
 
-    source: {"fence": …, "lake": path} or {"event_set": digest, "files": …}. counts: what was read,
-    dropped and left out, by name. seconds: wall time by stage.
+    source: {"fence": …, "lake": path} or {"event_set": digest, "files": …}, and the watermark_ms of its
+    events, if any. counts: what was read, dropped and left out, by name. seconds: wall time by stage.
     """
     manifest = {
         "format": FORMAT,

@@ -41,6 +41,7 @@ def _is_path(value: Any) -> bool:
 
 TEXT = Kind("a string", lambda value: isinstance(value, str))
 WHOLE = Kind("a whole number, 0 or more", lambda value: type(value) is int and 0 <= value < 2**63)
+INTEGER = Kind("a whole number", lambda value: type(value) is int and -(2**63) <= value < 2**63)
 NUMBER = Kind("a number, 0 or more", lambda value: type(value) in (int, float) and value >= 0)
 FLAG = Kind("true or false", lambda value: isinstance(value, bool))
 ANY = Kind("anything", lambda value: True)

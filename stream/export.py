@@ -18,10 +18,11 @@ from shared.lsh import left_out
 from shared.shape import shown
 from shared.spec import Spec
 from shared.stage_writer import StageWriter
+from shared.versions import NEVER
 from stream import state
 from stream.bucket_traces import bucket_traces
 from stream.checked import Checked
-from stream.meta import state_counts, state_fence, state_spec
+from stream.meta import state_counts, state_fence, state_spec, state_watermark
 from stream.postings import BUCKET_KEY, Bucket, bucket_place, most_members
 from stream.stores.protocol import AGAIN, Reader
 
@@ -72,7 +73,9 @@ def export(
                 progress(stage.name, written)
         stages[stage.name] = run.stage_entry(output, stage, run.read_back(output, stage))
         seconds[stage.name] = round(time.monotonic() - started, 3)
-    source = {"fence": at.to_json()} | ({"lake": str(lake)} if lake else {})
+    source: dict[str, Any] = {"fence": at.to_json()} | ({"lake": str(lake)} if lake else {})
+    if (watermark := state_watermark(unchecked, NEVER)) != NEVER:
+        source["watermark_ms"] = watermark
     versions = run.library_versions("kafka-python", "rocksdict")
     found = counts(store) | bucket_counts(unchecked, spec)  # all postings have been checked by now
     run.write_manifest(output, spec, "stream", versions, source, stages, found, seconds)

@@ -5,18 +5,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parity.align import AlignmentError
 from parity.diff import Options, diff
-from parity.forge import edit_rows
+from parity.forge import edit_manifest, edit_rows
 from parity.result import Result
 from shared.fence import Fence
 from shared.run import Run, open_run
 from tests import runs
 from tests.histories import History, histories, random_history
+from tests.oracle import expect
 from tests.runs import sample
 from tests.test_diff_histories import rows_of
 
@@ -31,7 +33,9 @@ def run_at(history: History, cut: int, path: Path) -> Run:
         ends[partition] = max(ends[partition], offset + 1)
     fence = Fence.at("cluster-1", "topic-1", ends)
     part = History(history.spec, records)
-    return open_run(runs.write(path, *rows_of(part), source={"fence": fence.to_json()}))
+    watermark = expect(part.spec, part.records).watermark
+    source = {"fence": fence.to_json()} | ({} if watermark is None else {"watermark_ms": watermark})
+    return open_run(runs.write(path, *rows_of(part), source=source))
 
 
 def compare(history: History, cut_a: int, cut_b: int) -> Result:
@@ -66,6 +70,25 @@ def test_seeded_histories(seed: int) -> None:
         check(result)
         assert result.causes[0].late > 2 and result.causes[0].explains > 2
         assert "fences" in result.aligned_by
+
+
+def event(time: int) -> bytes:
+    return orjson.dumps({"id": "a", "op": "upsert", "event_time": time, "payload": {"text": "a b"}})
+
+
+def test_a_watermark_that_only_a_repeat_reached_forgets_the_event_itself(tmp_path: Path) -> None:
+    """The last two records are one event, whose version time is the first one's: 1,002, below 1,003 - 0."""
+    spec = random_history(118).spec | {"times": {"max_skew_ms": 3, "retention_ms": 0}}
+    history = History(spec, ((0, 0, 1000, event(1000)), (1, 0, 999, event(1003)), (0, 1, 1003, event(1003))))
+    assert not run_at(history, 3, tmp_path).rows("items")
+    check(compare(history, 1, 3))
+
+
+def test_a_run_with_a_retention_says_its_watermark(tmp_path: Path) -> None:
+    a, b = (run_at(random_history(118), cut, tmp_path / str(cut)) for cut in (20, 40))
+    edit_manifest(b.path, lambda manifest: manifest["input"].pop("watermark_ms"))
+    with pytest.raises(AlignmentError, match=r"/40 does not say its watermark, .*; write it again"):
+        diff(a, open_run(b.path), ALLOWED)
 
 
 def test_a_late_event_excuses_no_bucket_that_its_own_run_does_not_give(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ LAKE = (
 # May be left out: what has a default in a spec, or is there for people alone.
 OPTIONAL = {
     *("hot_buckets", "records", "events", "left_out", "pairs_verified", "statuses", "lake", "times"),
+    "watermark_ms",  # of no events
     *("rule", "casefold", "normalise", "unit", "image_pixels", "seed", "min_agreeing_bands", "limits"),
     *("buckets", "crossfade", "clusters", "ok", "deleted", "not_json", "0f", "0", 0),  # one of many
 }

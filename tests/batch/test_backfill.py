@@ -94,6 +94,7 @@ def judge(expected: Expected, run: Run) -> None:
     assert found.candidates == expected.candidates
     assert found.edges == expected.edges
     assert found.clusters == expected.clusters
+    assert run.watermark == expected.watermark
     counts = run.manifest["counts"]
     assert counts["left_out"] == sum(expected.left_out.values())
     hot = {(b["channel"], b["band"], int(b["bucket"], 16)): b["left_out"] for b in counts["hot_buckets"]}

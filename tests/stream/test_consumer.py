@@ -187,6 +187,7 @@ def test_a_snapshot_at_a_fence_is_the_state_of_that_fence(logs: Logs, tmp_path: 
     run = export(store, tmp_path / "run", fence)
     store.close()
     assert run.fence == fence and run.rows("items") == len(expected.items)
+    assert run.watermark == expected.watermark
     clusters = {row["id"]: row["head"] for row in run.read("clusters").to_pylist()}
     assert clusters == {item: head for item, (head, *_) in expected.clusters.items()}
 

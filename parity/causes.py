@@ -124,31 +124,33 @@ def _drew_wrongly(rows: Sequence[Change], evidence: Evidence, held: Held) -> set
 def _from_strangers(rows: Sequence[Change], own: Mapping[str, _Root], evidence: Evidence) -> dict[str, _Root]:
     """id -> the root of a stranger that it drew: of an id with entries in buckets that no signature names.
 
-    Nobody can tell which buckets these are. But what an item drew differs by just that one, less those in
-    whose place it came.
+    Nobody can tell which buckets these are. But what an item drew differs by just a few of them, less those
+    in whose place they came.
     """
     strangers = sorted(
         item for item, root in own.items() if root.cause == "bucket" and root.kind != "missing"
     )
     strangers = strangers[:MOST_STRANGERS]
-    rows = rows[:MOST_HELD] if strangers else ()
-    places = _newcomers(rows, strangers, {})
+    rows = rows[:MOST_HELD]
+    if not strangers or not rows:
+        return {}
+    newcomers = sums.Newcomers(traces.id_hashes(pa.array(strangers, pa.string())))
+    places = _places(newcomers, rows, {})
     # Most came in nobody's place; only for the others are signatures read.
     rest = [row for row in rows if row.key[0] not in places]
-    places |= _newcomers(rest, strangers, evidence.drawn([row.key[0] for row in rest]) if rest else {})
+    places |= _places(newcomers, rest, evidence.drawn([row.key[0] for row in rest]) if rest else {})
     return {item: own[strangers[place]] for item, place in places.items()}
 
 
-def _newcomers(
-    rows: Sequence[Change], strangers: Sequence[str], drawn: Mapping[str, Collection[str]]
+def _places(
+    newcomers: sums.Newcomers, rows: Sequence[Change], drawn: Mapping[str, Collection[str]]
 ) -> dict[str, int]:
-    """id -> which of the strangers alone it drew on one side, perhaps in the place of some that it should."""
-    hashes = traces.id_hashes(pa.array(strangers, pa.string()))
+    """id -> the place of the first newcomer that it drew, perhaps instead of some that it should draw."""
     found: dict[str, int] = {}
     for row in rows:
         (item,) = row.key
         own = traces.id_hashes(pa.array(sorted(drawn.get(item, ())), pa.string()))
-        place = sums.newcomer(row.trace, hashes, own)
+        place = newcomers.first(row.trace, own)
         if place is not None:
             found[item] = place
     return found

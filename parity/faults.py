@@ -136,7 +136,7 @@ RUN_FAULTS: Sequence[Fault] = (
         "a signature under another channel's name",
         "signature",
         "wrong",
-        edit.change_field("signatures", "channel", lambda c: "chars", channel="words"),
+        lambda runs: edit_rows(runs.b, "signatures", edit.another_channel),
     ),
     _run(
         "a bucket entry is lost", "bucket", "wrong", edit.change_field("buckets", "entries", lambda n: n - 1)
@@ -176,7 +176,7 @@ RUN_FAULTS: Sequence[Fault] = (
         "an edge of another channel",
         "match",
         "wrong",
-        edit.change_field("edges", "channel", lambda c: "chars", channel="words"),
+        lambda runs: edit_rows(runs.b, "edges", edit.another_channel),
     ),
     _run("a cluster row is lost", "cluster", "missing", edit.lose("clusters")),
     _run(

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from bench.faults import harness, scenario
-from bench.faults.code import CODE_FAULTS
+from bench.faults import harness
+from bench.faults.code import CODE_FAULTS, PICTURE_CODE_FAULTS
 from bench.faults.pairs import pairs_of, try_pairs
+from bench.faults.pictures import pictures
 from bench.faults.state import STATE_FAULTS
+from bench.faults.texts import texts
 from parity.diff import Options, diff
 from parity.fault_edits import Runs
 from parity.faults import MODES, REFUSED, RUN_FAULTS, Fault
@@ -34,20 +36,23 @@ QUICK = {
     "the head check is skipped",
     "members of a deleted head keep it",
 }
+QUICK_IN_PICTURES = {
+    "a token is lost",
+    "a record in the other byte order",
+    "a signature under another channel's name",
+    "a bit of a stored record",
+    "one pixel less is allowed",
+    "another codebook",
+    "the stop list is ignored",
+    "what was deleted or edited stays in its buckets",
+    "inliers counted one too many",
+}
 
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> harness.Base:
     """Run A is a stream's too; `python -m bench.faults` has Spark's."""
-    folder = tmp_path_factory.mktemp("faults")
-    return make_base(folder, "heads")
-
-
-def make_base(folder: Path, rule: str) -> harness.Base:
-    spec = scenario.spec(rule)
-    return harness.make_base(
-        folder, lambda lake, output: harness.stream(MemoryStore(), output, lake, spec), spec
-    )
+    return harness.make_base(tmp_path_factory.mktemp("faults"), texts())
 
 
 def judge(base: harness.Base, fault: Fault, folder: Path) -> None:
@@ -76,6 +81,25 @@ def test_faults_in_code(base: harness.Base, fault: Fault, tmp_path: Path) -> Non
     judge(base, fault, tmp_path)
 
 
+@pytest.fixture(scope="module")
+def base_of_pictures(tmp_path_factory: pytest.TempPathFactory) -> harness.Base:
+    folder = tmp_path_factory.mktemp("faults-in-pictures")
+    return harness.make_base(folder / "base", pictures(folder / "pictures"))
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(
+            fault, id=fault.name, marks=[] if fault.name in QUICK_IN_PICTURES else [pytest.mark.slow]
+        )
+        for fault in (*RUN_FAULTS, *STATE_FAULTS, *PICTURE_CODE_FAULTS)
+    ],
+)
+def test_faults_in_pictures(base_of_pictures: harness.Base, fault: Fault, tmp_path: Path) -> None:
+    judge(base_of_pictures, fault, tmp_path)
+
+
 # Code that runs with `heads` only, or that leaves all rows of a component wrong for one reason.
 NOT_OF_COMPONENTS = {
     "the head check is skipped",
@@ -89,7 +113,7 @@ NOT_OF_COMPONENTS = {
 
 @pytest.mark.slow
 def test_the_same_where_clusters_are_components(tmp_path: Path) -> None:
-    base = make_base(tmp_path / "base", "components")
+    base = harness.make_base(tmp_path / "base", texts("components"))
     faults = [*RUN_FAULTS, *STATE_FAULTS, *CODE_FAULTS]
     found = []
     for number, fault in enumerate(fault for fault in faults if fault.name not in NOT_OF_COMPONENTS):
@@ -105,12 +129,12 @@ HELD = {"one stays in its buckets", "the priority of one item is another"}
 
 @pytest.mark.parametrize("rule", ["heads", "components"])
 def test_verify_counts_no_other_roots(rule: str, tmp_path: Path) -> None:
-    base = make_base(tmp_path / "base", rule)
+    base = harness.make_base(tmp_path / "base", texts(rule))
     faults = [fault for fault in CODE_FAULTS if fault.name in HELD]
     assert len(faults) == len(HELD)
     for fault in faults:
         with fault.inject():
-            harness.stream(MemoryStore(), tmp_path / fault.name, base.lake, base.spec)
+            harness.stream(MemoryStore(), tmp_path / fault.name, base.lake, base.scenario)
         a, b = open_run(base.a), open_run(tmp_path / fault.name)
         plain, held = (diff(a, b, Options(verify=verify, listed=10**6)) for verify in (False, True))
         assert plain.differences == held.differences != ()
@@ -124,6 +148,8 @@ def test_the_library_is_whole() -> None:
     assert {fault.stage for fault in faults} == {*CAUSES, REFUSED, "lake"}
     assert {fault.mode for fault in faults} == set(MODES)
     assert {fault.name for fault in CODE_FAULTS} >= QUICK
+    in_pictures = [*RUN_FAULTS, *STATE_FAULTS, *PICTURE_CODE_FAULTS]
+    assert {fault.name for fault in in_pictures} >= QUICK_IN_PICTURES
 
 
 def test_without_a_fault_nothing_is_caught(base: harness.Base, tmp_path: Path) -> None:
@@ -151,7 +177,7 @@ PAIRS = {
 def test_two_faults_at_once_are_two_roots(rule: str, tmp_path: Path) -> None:
     pairs = [pair for pair in pairs_of(RUN_FAULTS) if (pair[0].name, pair[1].name) in PAIRS]
     assert len(pairs) == len(PAIRS)
-    found = list(try_pairs(make_base(tmp_path, rule), pairs, tmp_path))
+    found = list(try_pairs(harness.make_base(tmp_path, texts(rule)), pairs, tmp_path))
     assert all(len(pair.expected) == 2 for pair in found)
     assert [pair for pair in found if not pair.right] == []
     assert sum(pair.plain != pair.expected for pair in found) >= 3  # so that --verify decides something

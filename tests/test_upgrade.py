@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from bench.faults import scenario
+from bench.faults.texts import SPEC, texts
 from cli.main import main
 from parity.align import AlignmentError
 from parity.diff import diff
@@ -63,7 +63,8 @@ def changed_spec(spec: Spec, change: Change) -> Spec:
 
 def scenario_records() -> list[Record]:
     columns = ("partition", "offset", "append_time", "value")
-    return list(zip(*(scenario.records().column(name).to_pylist() for name in columns), strict=True))
+    log = texts().log
+    return list(zip(*(log.column(name).to_pylist() for name in columns), strict=True))
 
 
 def check(result: Upgrade, a: Run, b: Run) -> None:
@@ -219,7 +220,7 @@ def scenario_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
 
     def make(name: str) -> Run:
         if name not in made:
-            spec = changed_spec(scenario.SPEC, CHANGES.get(name, lambda spec: None))
+            spec = changed_spec(SPEC, CHANGES.get(name, lambda spec: None))
             made[name] = run_of(folder / (name or "old"), spec, records)
         return made[name]
 
@@ -243,7 +244,7 @@ def test_a_higher_threshold_loses_nothing_that_it_takes(tmp_path: Path) -> None:
     """Of the words alone: the estimate of the other channel takes pairs that nobody can judge."""
     records = scenario_records()
     old, new = (
-        changed_spec(changed_spec(scenario.SPEC, words_alone), setting("match.threshold", threshold))
+        changed_spec(changed_spec(SPEC, words_alone), setting("match.threshold", threshold))
         for threshold in ("0.7", "0.8")
     )
     a, b = run_of(tmp_path / "a", old, records), run_of(tmp_path / "b", new, records)

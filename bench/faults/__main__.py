@@ -4,17 +4,22 @@ import argparse
 import shutil
 import sys
 import time
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.faults import harness, scenario, spark
-from bench.faults.code import CODE_FAULTS
+from bench.faults import harness, spark
+from bench.faults.code import CODE_FAULTS, PICTURE_CODE_FAULTS
 from bench.faults.harness import Found
+from bench.faults.log import Scenario
 from bench.faults.pairs import Pair, pairs_of, try_pairs
+from bench.faults.pictures import pictures
 from bench.faults.state import STATE_FAULTS
+from bench.faults.texts import texts
 from bench.report import Table, machine, rewrite
 from parity.diff import Options, diff
-from parity.faults import REFUSED, RUN_FAULTS
+from parity.faults import REFUSED, RUN_FAULTS, Fault
 from shared.run import open_run
 from stream.rehearsal import rehearse
 
@@ -25,27 +30,41 @@ COLUMNS = ("fault", "in", "caught by", "first stage", "class", "roots", "explain
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.faults", description=__doc__)
     parser.add_argument(
-        "--write", type=Path, metavar="PAGE", help="bring the table of a Markdown page up to date"
+        "--write", type=Path, metavar="PAGE", help="bring the tables of a Markdown page up to date"
     )
-    parser.add_argument("--aa", type=int, default=100, metavar="RUNS", help="A/A runs [100]")
+    parser.add_argument("--aa", type=int, default=100, metavar="RUNS", help="A/A runs of each log [100]")
     chosen = parser.parse_args()
-    faults = [*RUN_FAULTS, *STATE_FAULTS, *CODE_FAULTS, *spark.SPARK_FAULTS]
-    started = time.monotonic()
-    found = []
+    right = True
     with TemporaryDirectory() as folder:
-        base = harness.make_base(Path(folder) / "base", spark.run_backfill)
-        for one in harness.try_all(base, faults, Path(folder)):
-            found.append(one)
-            print(_line(one), flush=True)
-        pairs = list(try_pairs(base, pairs_of(RUN_FAULTS), Path(folder)))
-        alarms = _alarms(base, chosen.aa, Path(folder))
-    table = _table(found, pairs, chosen.aa, alarms, time.monotonic() - started)
+        for name, scenario, faults in (
+            ("faults", texts(), (*RUN_FAULTS, *STATE_FAULTS, *CODE_FAULTS, *spark.SPARK_FAULTS)),
+            (
+                "faults-in-pictures",
+                pictures(Path(folder) / "pictures"),
+                (*RUN_FAULTS, *STATE_FAULTS, *PICTURE_CODE_FAULTS),
+            ),
+        ):
+            table, good = _measure(scenario, faults, chosen.aa, Path(folder) / name)
+            right &= good
+            if chosen.write:
+                where = machine()
+                run = f"\nRun {where['date']} on {where['processor']}.\n"
+                rewrite(chosen.write, name, _markdown(table) + run)
+    return 0 if right else 1
+
+
+def _measure(scenario: Scenario, faults: Sequence[Fault], runs: int, folder: Path) -> tuple[Table, bool]:
+    """The table, and whether all is right."""
+    started, found = time.monotonic(), []
+    base = harness.make_base(folder / "base", scenario, partial(spark.run_backfill, scenario.spec))
+    for one in harness.try_all(base, faults, folder):
+        found.append(one)
+        print(_line(one), flush=True)
+    pairs = list(try_pairs(base, pairs_of(RUN_FAULTS), folder))
+    alarms = _alarms(base, runs, folder)
+    table = _table(found, pairs, runs, alarms, time.monotonic() - started)
     print("\n" + "\n".join(table.notes))
-    if chosen.write:
-        where = machine()
-        run = f"\nRun {where['date']} on {where['processor']}.\n"
-        rewrite(chosen.write, "faults", _markdown(table) + run)
-    return 0 if all(one.right for one in found) and not alarms else 1
+    return table, all(one.right for one in found) and not alarms
 
 
 def _alarms(base: harness.Base, runs: int, folder: Path) -> int:
@@ -53,7 +72,8 @@ def _alarms(base: harness.Base, runs: int, folder: Path) -> int:
     alarms = 0
     for seed in range(runs):
         here = folder / "aa"
-        run = rehearse(scenario.spec(), base.lake, here / "state", here / "run", seed, most_rows=MOST_ROWS)
+        spec = base.scenario.spec
+        run = rehearse(spec, base.lake, here / "state", here / "run", seed, most_rows=MOST_ROWS)
         alarms += not diff(open_run(base.a), run, Options(verify=seed % 10 == 0)).parity
         shutil.rmtree(here)
         print(f"\rA/A {seed + 1} of {runs}: {alarms} alarms", end="", flush=True)

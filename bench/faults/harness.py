@@ -5,11 +5,11 @@ from ast import literal_eval
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench.faults import scenario
+from bench.faults.log import LOG, PARTITIONS, Scenario, batches, write_the_lake
 from bench.faults.plain import wrongly_decided
 from parity.diff import Options, diff
 from parity.fault_edits import Runs
@@ -18,7 +18,6 @@ from parity.forge import edit_manifest, graft
 from parity.result import Result
 from shared.errors import CrossfadeError
 from shared.run import STAGES, open_run
-from shared.spec import Spec
 from stream.consumer import claim
 from stream.export import export
 from stream.microbatch import apply
@@ -41,9 +40,13 @@ _ORDER = ("items", "verification", "signatures", "buckets", "candidates", "edges
 
 @dataclass(frozen=True)
 class Base:
-    """What every fault starts from: two runs of one spec in parity, the lake, and a state."""
+    """What every fault starts from: two runs of a scenario in parity, the lake, and a state.
 
-    spec: Spec
+    early: a run at a fence before theirs, for `--allow-late`.
+    """
+
+    scenario: Scenario
+    early: Path
     a: Path
     b: Path
     lake: Path
@@ -78,38 +81,42 @@ class Found:
         )
 
 
-def make_base(folder: Path, make_a: Callable[[Path, Path], object], spec: Spec | None = None) -> Base:
-    """make_a(lake, output) writes the run A: a backfill, by preference."""
-    spec, log = spec or scenario.spec(), scenario.records()
-    base = Base(spec, folder / "a", folder / "b", folder / "lake", folder / "state")
-    scenario.write_the_lake(base.lake, log)
-    make_a(base.lake, base.a)
+def make_base(folder: Path, scenario: Scenario, make_a: Callable[[Path, Path], object] | None = None) -> Base:
+    """make_a(lake, output) writes the run A: a backfill, by preference; unless told, it is a stream's too."""
+    base = Base(scenario, *(folder / name for name in ("early", "a", "b", "lake", "state")))
+    write_the_lake(base.lake, scenario.log)
+    if make_a:
+        make_a(base.lake, base.a)
+    else:
+        stream(MemoryStore(), base.a, base.lake, scenario)
+    early = replace(scenario, log=scenario.log.slice(0, scenario.log.num_rows * 3 // 4))
+    stream(MemoryStore(), base.early, base.lake, early)
     with closing(open_store(base.state)) as store:
-        stream(store, base.b, base.lake, spec)
+        stream(store, base.b, base.lake, scenario)
     verdict = diff(open_run(base.a), open_run(base.b), Options(verify=True, lake=base.lake))
     assert verdict.parity, f"the runs must be in parity before any fault: {verdict.causes}"
     return base
 
 
-def stream(store: Store, output: Path, lake: Path, spec: Spec) -> None:
+def stream(store: Store, output: Path, lake: Path, scenario: Scenario) -> None:
     """Consume the scenario's log into an empty store and export it."""
-    log = scenario.records()
-    claim(store, spec, scenario.LOG, range(scenario.PARTITIONS))
-    for batch, positions in scenario.batches(log):
-        store.write(apply(spec, store, batch, positions).state.changes)
+    claim(store, scenario.spec, LOG, range(PARTITIONS))
+    for batch, positions in batches(scenario.log):
+        store.write(apply(scenario.spec, store, batch, positions).state.changes)
     export(store, output, lake=lake)
 
 
-def try_all(base: Base, faults: Iterable[Fault], folder: Path) -> Iterator[Found]:
+def try_all(base: Base, faults: Iterable[Fault], folder: Path, late: bool = False) -> Iterator[Found]:
     for number, fault in enumerate(faults):
         here = folder / f"fault-{number}"
-        yield attempt(base, fault, here)
+        yield attempt(base, fault, here, late)
         shutil.rmtree(here)
 
 
-def attempt(base: Base, fault: Fault, here: Path) -> Found:
+def attempt(base: Base, fault: Fault, here: Path, late: bool = False) -> Found:
+    """late: A is the early run, and what only B saw is allowed."""
     runs = Runs(here / "a", here / "b", here / "lake")
-    shutil.copytree(base.a, runs.a)
+    shutil.copytree(base.early if late else base.a, runs.a)
     shutil.copytree(base.lake, runs.lake)
     if fault.where == "run":
         shutil.copytree(base.b, runs.b)
@@ -125,54 +132,56 @@ def attempt(base: Base, fault: Fault, here: Path) -> Found:
         shutil.copytree(base.b, runs.b)
         shutil.rmtree(runs.a)
         with fault.inject():
-            run_backfill(runs.lake, runs.a)
+            run_backfill(base.scenario.spec, runs.lake, runs.a)
     else:
         with fault.inject():
-            stream(MemoryStore(), runs.b, runs.lake, base.spec)
-    return _judge(fault, runs)
+            stream(MemoryStore(), runs.b, runs.lake, base.scenario)
+    return _judge(base, fault, runs, late)
 
 
-def _judge(fault: Fault, runs: Runs) -> Found:
+def _judge(base: Base, fault: Fault, runs: Runs, late: bool) -> Found:
     for mode in MODES:
-        result = _compare(runs, mode)
+        result = _compare(runs, mode, late)
         if isinstance(result, str):
             return Found(fault, mode, REFUSED, "", fault.roots or 1, 0, fault.roots or 1, None, result)
-        if not result.parity:
-            return _found(fault, runs, mode, result)
+        if not result.passed:
+            return _found(base, fault, runs, mode, late, result)
     return Found(fault, "", "", "", 0, 0, 1, None, "nothing")
 
 
-def _compare(runs: Runs, mode: str) -> Result | str:
+def _compare(runs: Runs, mode: str, late: bool = False) -> Result | str:
     """The result, or the sentence of a refusal."""
-    options = Options(verify=mode == "verify", lake=runs.lake if mode == "lake" else None)
+    options = Options(verify=mode == "verify", allow_late=late, lake=runs.lake if mode == "lake" else None)
     try:
         return diff(open_run(runs.a), open_run(runs.b), options)
     except CrossfadeError as error:
         return str(error)
 
 
-def _found(fault: Fault, runs: Runs, mode: str, result: Result) -> Found:
-    if mode == "lake" and not result.total:
+def _found(base: Base, fault: Fault, runs: Runs, mode: str, late: bool, result: Result) -> Found:
+    counts = {c.cause: c.missing + c.extra + c.wrong for c in result.causes}  # not what is late
+    if mode == "lake" and not any(counts.values()):
         kinds = {k: sum(getattr(c, k) for c in result.coverage) for k in ("missing", "extra", "wrong")}
         kinds["wrong"] += sum(len(c.dead_letters) for c in result.coverage)
         kind = ", ".join(name for name, count in kinds.items() if count)
         return Found(fault, mode, "lake", kind, result.uncovered, 0, fault.roots or 1, None, "")
-    first = next(count for count in result.causes if count.total)
-    named = [count.cause for count in result.causes if count.total]
+    first = next(count for count in result.causes if counts[count.cause])
+    named = [cause for cause, count in counts.items() if count]
     kinds = {kind: getattr(first, kind) for kind in ("missing", "extra", "wrong")}
     kind = max(kinds, key=lambda name: kinds[name])
+    pair = replace(runs, a=base.b, b=runs.a if fault.where == "spark" else runs.b)
     expected = fault.roots or (
-        wrongly_decided(runs) if first.cause == "cluster" else _reached(runs, first.cause)
+        wrongly_decided(pair) if first.cause == "cluster" else _reached(pair, first.cause)
     )
     return Found(
         fault,
         mode,
         ", ".join(named),
         kind,
-        result.total,
+        sum(counts.values()),
         sum(count.explains for count in result.causes),
         expected,
-        _passes_with_detector_off(runs, named[0]) if fault.where != "run" else None,
+        _passes_with_detector_off(runs, named[0]) if fault.where != "run" and not late else None,
         "",
     )
 

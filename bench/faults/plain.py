@@ -5,7 +5,10 @@ from collections import defaultdict
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from parity.fault_edits import Runs
+from shared.geometry import count_inliers
 from shared.run import open_run
 
 Strength = tuple[int, Fraction]  # minus the channel's place, the ratio: the greater is the stronger
@@ -34,13 +37,13 @@ class _Plain:
         for row in opened.read("edges").to_pylist():
             self.edges[row["later"]].add(row["earlier"])
         self.values: dict[tuple[str, str], tuple[int, ...]] = {}
-        self.tokens: dict[tuple[str, str], set[int]] = {}
+        self.records: dict[tuple[str, str], tuple[int, ...]] = {}
         for row in opened.read("signatures").to_pylist():
             own = row["signature"]
             self.values[row["id"], row["channel"]] = struct.unpack(f"<{len(own) // 4}I", own)
         for row in opened.read("verification").to_pylist():
             own = row["record"]
-            self.tokens[row["id"], row["channel"]] = set(struct.unpack(f"<{len(own) // 8}Q", own))
+            self.records[row["id"], row["channel"]] = struct.unpack(f"<{len(own) // 8}Q", own)
         self.priority = {
             row["id"]: (row["effective_time"], row["version_time"], row["id"].encode())
             for row in opened.read("items").to_pylist()
@@ -55,14 +58,27 @@ class _Plain:
             bands = [a[i : i + rows] == b[i : i + rows] for i in range(0, len(a), rows)]
             if sum(bands) < channel["match"]["min_agreeing_bands"]:
                 continue
-            if channel["match"]["rule"] == "jaccard":
-                s, t = (self.tokens[item, channel["name"]] for item in (x, y))
-                ratio = Fraction(len(s & t), len(s | t))
-            else:
-                ratio = Fraction(sum(p == q for p, q in zip(a, b, strict=True)), len(a))
-            if ratio >= Fraction(channel["match"]["threshold"]):
+            ratio, least = self._ratio(channel, x, y)
+            if ratio >= least:
                 return -place, ratio
         return None
+
+    def _ratio(self, channel: dict[str, Any], x: str, y: str) -> tuple[Fraction, Fraction]:
+        """What the rule measures, and the least that matches."""
+        name, match = channel["name"], channel["match"]
+        s, t = (self.records[item, name] for item in (x, y))
+        if match["rule"] == "jaccard":
+            common = set(s) & set(t)
+            return Fraction(len(common), len(s) + len(t) - len(common)), Fraction(match["threshold"])
+        if match["rule"] == "hamming":
+            apart = sum((p ^ q).bit_count() for p, q in zip(s, t, strict=True))
+            return Fraction(256 - apart, 256), Fraction(256 - match["max_distance"], 256)
+        if match["rule"] == "inliers":  # not once more: tests/oracle_images.py holds it against plain Python
+            values, ends = np.array([*s, *t], np.uint64), np.array([0, len(s), len(s) + len(t)])
+            found = count_inliers(values, ends, np.array([0]), np.array([1]), 0)
+            return Fraction(int(found[0])), Fraction(match["min_inliers"])
+        a, b = (self.values[item, name] for item in (x, y))
+        return Fraction(sum(p == q for p, q in zip(a, b, strict=True)), len(a)), Fraction(match["threshold"])
 
 
 def _follows(run: _Plain, item: str) -> bool:

@@ -17,16 +17,16 @@ from batch.backfill import backfill
 from batch.inputs import open_input
 from batch.job import Job, Settings
 from batch.session import start
-from bench.faults import scenario
 from parity.faults import Fault
 from shared.source_events import ColumnOptions
+from shared.spec import Spec
 
 Change = Callable[[Any], Any]  # of a DataFrame
 Patch = Callable[[], AbstractContextManager[Any]]
 
 
-def run_backfill(lake: Path, output: Path) -> None:
-    backfill(start, scenario.spec(), open_input([lake], ColumnOptions()), output, Settings(3, "driver"))
+def run_backfill(spec: Spec, lake: Path, output: Path) -> None:
+    backfill(start, spec, open_input([lake], ColumnOptions()), output, Settings(3, "driver"))
 
 
 def _reading(

@@ -106,17 +106,14 @@ def _older_version(store: Store) -> None:
 
 
 def _wrong_bucket(store: Store) -> None:
-    """An entry stands in a bucket that is not its signature's."""
-    key, value = _pick(store, "postings", lambda k, v: bucket_of(k) is not None and v[0] == 0)
-    other = key[:3] + bytes(8)
+    """The only entry of a bucket stands in one that is not its signature's."""
+
+    def lone(key: bytes, value: bytes) -> bool:
+        return bucket_of(key) is not None and value[0] == 0 and len(Bucket(key, value, lambda _: None)) == 1
+
+    key, value = _pick(store, "postings", lone)
     member = Bucket(key, value, lambda _: None).members(0, 1)[0]
-    store.write(
-        {
-            "postings": {key: None, other: lone_member(member)}
-            if len(value) < 100
-            else {other: lone_member(member)}
-        }
-    )
+    store.write({"postings": {key: None, key[:3] + bytes(8): lone_member(member)}})
 
 
 def _trace(change: Callable[[int, int], tuple[int, int]]) -> Callable[[Store], None]:

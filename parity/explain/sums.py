@@ -13,6 +13,7 @@ from shared.traces import UInt64s
 
 T = TypeVar("T")
 _NONE = np.zeros(1, np.uint64)
+_MOST_SUMS = 200_000
 
 
 def entry_hashes(spec: Spec, entries: Iterable[Entry]) -> dict[Entry, int]:
@@ -48,17 +49,36 @@ def extra(expected: Mapping[T, int], stored: Trace, others: Mapping[T, int]) -> 
     return _with_hash(others, stored[1] - sum(expected.values()))
 
 
-def newcomer(change: int, others: UInt64s, drawn: UInt64s) -> int | None:
-    """Which of `others` alone was added to a trace or taken from it, in the place of at most two of `drawn`.
+class Newcomers:
+    """Which of others were added to a trace, or taken from it: one to three of a hundred, more of few."""
 
-    change: of the trace. Both are hashes of ids. None where more has changed.
-    """
-    for difference in (change & traces.MASK, -change & traces.MASK):
-        displaced = others - np.uint64(difference)
-        pairs = np.add.outer(drawn, drawn).ravel()
-        if len(found := np.flatnonzero(np.isin(displaced, np.concatenate([_NONE, drawn, pairs])))):
-            return int(found[0])
-    return None
+    def __init__(self, others: UInt64s) -> None:
+        """others: hashes of ids, one or more."""
+        begin = last = np.arange(len(others))
+        own = sums = others
+        begins, every = [begin], [sums]
+        while len(sums) and sum(map(len, every)) + np.sum(len(others) - 1 - last) <= _MOST_SUMS:
+            one, last = np.nonzero(last[:, None] < np.arange(len(others)))  # a greater place joins each sum
+            sums, begin = sums[one] + own[last], begin[one]
+            begins.append(begin)
+            every.append(sums)
+        sums, begin = np.concatenate(every), np.concatenate(begins)
+        order = np.argsort(sums, kind="stable")
+        self._sums, self._first = sums[order], begin[order]
+
+    def first(self, change: int, drawn: UInt64s) -> int | None:
+        """The place of the first of them, where they came in the place of at most two of `drawn`.
+
+        change: of the trace. drawn: hashes of ids. None where more has changed.
+        """
+        displaced = np.concatenate([_NONE, drawn, np.add.outer(drawn, drawn).ravel()])
+        for difference in (change & traces.MASK, -change & traces.MASK):
+            wanted = displaced + np.uint64(difference)
+            at = np.searchsorted(self._sums, wanted)
+            at = at[self._sums[np.minimum(at, len(self._sums) - 1)] == wanted]
+            if len(at):
+                return int(self._first[at[0]])
+        return None
 
 
 def _with_hash(things: Mapping[T, int], wanted: int) -> T | None:

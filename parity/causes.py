@@ -59,7 +59,8 @@ def charge(
     wrong = held.wrong if held else dict.fromkeys(changes, frozenset())
     own, second = _own_roots(changes, wrong)
     drawn, candidates = _candidate_roots(changes["candidates"], own, evidence, held)
-    edges, touching = _edge_roots(changes["edges"], own, drawn, components, wrong["edges"])
+    guilty = _wrong_edges(own, drawn, held) if held else frozenset()
+    edges, touching = _edge_roots(changes["edges"], own, drawn, components, guilty)
     clusters = _cluster_roots(changes["clusters"], own, touching, evidence, components, held)
     roots = [*own.values(), *second, *candidates, *edges, *clusters]
     roots.sort(key=lambda root: (root.order[0], -root.explains, root.order))
@@ -156,6 +157,15 @@ def _places(
     return found
 
 
+def _wrong_edges(own: Mapping[str, _Root], drawn: Mapping[str, _Root], held: Held) -> frozenset[Key]:
+    """Those that do not follow from their own run. But where a late event made the pair, the engine may have
+    asked for its match before an end was damaged."""
+    late = {item for roots in (own, drawn) for item, root in roots.items() if root.kind == "late"}
+    return frozenset(
+        key for key in held.wrong["edges"] if not (late.intersection(key) and held.damaged.intersection(key))
+    )
+
+
 def _edge_roots(
     edges: Sequence[Change],
     own: Mapping[str, _Root],
@@ -226,12 +236,12 @@ def _cluster_roots(
     if held:
         guilty = sorted(item for (item,) in held.wrong["clusters"] if item not in held.damaged)
         if not components:  # by which an item is verified with a head that it has no edge with
-            matched = {item for item, root in charged.items() if root.cause == "match"}
-            guilty = [i for i in guilty if i not in matched and not held.damaged.intersection(rows[i].heads)]
+            guilty = [i for i in guilty if not held.damaged.intersection(rows[i].heads)]
     else:
         doubtful = [item for item in rows if item not in charged or charged[item].kind == "late"]
         found = sorted(evidence.wrongly_decided(doubtful))
         guilty = [item for item in found if not _damaged_before({item, *rows[item].heads}, own)]
+    guilty = [i for i in guilty if all(root.cause != "match" for root in touching.get(i, ()))]
     roots = _guilty_roots(rows, guilty, charged, components)
     _spread(charged, guilty, dependents)
     roots += _spread_rest(rows, charged, depends, dependents)

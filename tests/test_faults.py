@@ -9,6 +9,7 @@ import pytest
 
 from bench.faults import harness
 from bench.faults.code import CODE_FAULTS, PICTURE_CODE_FAULTS
+from bench.faults.late import try_late
 from bench.faults.pairs import pairs_of, try_pairs
 from bench.faults.pictures import pictures
 from bench.faults.state import STATE_FAULTS
@@ -98,6 +99,31 @@ def base_of_pictures(tmp_path_factory: pytest.TempPathFactory) -> harness.Base:
 )
 def test_faults_in_pictures(base_of_pictures: harness.Base, fault: Fault, tmp_path: Path) -> None:
     judge(base_of_pictures, fault, tmp_path)
+
+
+# At every stage; the others are in docs/faults.md.
+BESIDE_LATE = {
+    "event time one millisecond off",
+    "a token is lost",
+    "two values of a signature swapped",
+    "a bucket entry is lost",
+    "one draw too few",
+    "an edge is lost",
+    "a numerator one off",
+    "a cluster row is lost",
+    "a posting of a deleted item is left",
+    "an event is dropped",
+    "another normaliser",
+    "the near draws are one too few",
+    "unions one too large",
+}
+
+
+def test_faults_beside_late_events_have_the_same_roots(base: harness.Base, tmp_path: Path) -> None:
+    faults = [fault for fault in (*RUN_FAULTS, *STATE_FAULTS, *CODE_FAULTS) if fault.name in BESIDE_LATE]
+    assert len(faults) == len(BESIDE_LATE)
+    found = list(try_late(base, faults, tmp_path))
+    assert [one for one in found if not (one.right and one.found)] == []
 
 
 # Code that runs with `heads` only, or that leaves all rows of a component wrong for one reason.

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from bench.faults import harness, spark
 from bench.faults.code import CODE_FAULTS, PICTURE_CODE_FAULTS
 from bench.faults.harness import Found
+from bench.faults.late import Late, try_late
 from bench.faults.log import Scenario
 from bench.faults.pairs import Pair, pairs_of, try_pairs
 from bench.faults.pictures import pictures
@@ -61,8 +62,9 @@ def _measure(scenario: Scenario, faults: Sequence[Fault], runs: int, folder: Pat
         found.append(one)
         print(_line(one), flush=True)
     pairs = list(try_pairs(base, pairs_of(RUN_FAULTS), folder))
+    late = list(try_late(base, faults, folder))
     alarms = _alarms(base, runs, folder)
-    table = _table(found, pairs, runs, alarms, time.monotonic() - started)
+    table = _table(found, pairs, late, runs, alarms, time.monotonic() - started)
     print("\n" + "\n".join(table.notes))
     return table, all(one.right for one in found) and not alarms
 
@@ -102,10 +104,13 @@ def _line(one: Found) -> str:
     return " ".join(cells)
 
 
-def _table(found: list[Found], pairs: list[Pair], runs: int, alarms: int, seconds: float) -> Table:
+def _table(
+    found: list[Found], pairs: list[Pair], late: list[Late], runs: int, alarms: int, seconds: float
+) -> Table:
     counts = harness.summary(found)
     inside = [one for one in found if one.fault.where != "run"]
     off = [one for one in inside if one.off is not None]
+    other = [f"“{one.fault.name}” {len(one.found)} for {len(one.expected)}" for one in late if not one.right]
     notes = [
         f"{counts['faults']} faults, {len(inside)} of them in code or in a live state: "
         f"{counts['detected']} detected, {counts['stage right']} with the right first stage, "
@@ -115,6 +120,9 @@ def _table(found: list[Found], pairs: list[Pair], runs: int, alarms: int, second
         f"Of {len(pairs)} pairs of faults in a run's files, at two stages and mostly at one id, `--verify` "
         f"names both roots of {sum(pair.right for pair in pairs)}, plain `diff` of "
         f"{sum(pair.plain == pair.expected for pair in pairs)}.",
+        f"Of {len(late)} faults in a run held against one at an earlier fence, `--allow-late --verify` gives "
+        f"{len(late) - len(other)} the roots that they have at one fence (less late events, which only the "
+        f"lake can judge). Others: {', '.join(other) or 'none'}.",
         f"{alarms} alarms in {runs} A/A runs: partitions interleaved otherwise, other batches, repeats.",
         f"{seconds:.0f} s in all.",
     ]

@@ -106,17 +106,21 @@ def stream(store: Store, output: Path, lake: Path, scenario: Scenario) -> None:
     export(store, output, lake=lake)
 
 
-def try_all(base: Base, faults: Iterable[Fault], folder: Path, late: bool = False) -> Iterator[Found]:
+def try_all(base: Base, faults: Iterable[Fault], folder: Path) -> Iterator[Found]:
     for number, fault in enumerate(faults):
         here = folder / f"fault-{number}"
-        yield attempt(base, fault, here, late)
+        yield attempt(base, fault, here)
         shutil.rmtree(here)
 
 
-def attempt(base: Base, fault: Fault, here: Path, late: bool = False) -> Found:
-    """late: A is the early run, and what only B saw is allowed."""
+def attempt(base: Base, fault: Fault, here: Path) -> Found:
+    return _judge(fault, inject(base, fault, here))
+
+
+def inject(base: Base, fault: Fault, here: Path) -> Runs:
+    """Copies of the base in `here`, with the fault."""
     runs = Runs(here / "a", here / "b", here / "lake")
-    shutil.copytree(base.early if late else base.a, runs.a)
+    shutil.copytree(base.a, runs.a)
     shutil.copytree(base.lake, runs.lake)
     if fault.where == "run":
         shutil.copytree(base.b, runs.b)
@@ -136,52 +140,50 @@ def attempt(base: Base, fault: Fault, here: Path, late: bool = False) -> Found:
     else:
         with fault.inject():
             stream(MemoryStore(), runs.b, runs.lake, base.scenario)
-    return _judge(base, fault, runs, late)
+    return runs
 
 
-def _judge(base: Base, fault: Fault, runs: Runs, late: bool) -> Found:
+def _judge(fault: Fault, runs: Runs) -> Found:
     for mode in MODES:
-        result = _compare(runs, mode, late)
+        result = _compare(runs, mode)
         if isinstance(result, str):
             return Found(fault, mode, REFUSED, "", fault.roots or 1, 0, fault.roots or 1, None, result)
-        if not result.passed:
-            return _found(base, fault, runs, mode, late, result)
+        if not result.parity:
+            return _found(fault, runs, mode, result)
     return Found(fault, "", "", "", 0, 0, 1, None, "nothing")
 
 
-def _compare(runs: Runs, mode: str, late: bool = False) -> Result | str:
+def _compare(runs: Runs, mode: str) -> Result | str:
     """The result, or the sentence of a refusal."""
-    options = Options(verify=mode == "verify", allow_late=late, lake=runs.lake if mode == "lake" else None)
+    options = Options(verify=mode == "verify", lake=runs.lake if mode == "lake" else None)
     try:
         return diff(open_run(runs.a), open_run(runs.b), options)
     except CrossfadeError as error:
         return str(error)
 
 
-def _found(base: Base, fault: Fault, runs: Runs, mode: str, late: bool, result: Result) -> Found:
-    counts = {c.cause: c.missing + c.extra + c.wrong for c in result.causes}  # not what is late
-    if mode == "lake" and not any(counts.values()):
+def _found(fault: Fault, runs: Runs, mode: str, result: Result) -> Found:
+    if mode == "lake" and not result.total:
         kinds = {k: sum(getattr(c, k) for c in result.coverage) for k in ("missing", "extra", "wrong")}
         kinds["wrong"] += sum(len(c.dead_letters) for c in result.coverage)
         kind = ", ".join(name for name, count in kinds.items() if count)
         return Found(fault, mode, "lake", kind, result.uncovered, 0, fault.roots or 1, None, "")
-    first = next(count for count in result.causes if counts[count.cause])
-    named = [cause for cause, count in counts.items() if count]
+    first = next(count for count in result.causes if count.total)
+    named = [count.cause for count in result.causes if count.total]
     kinds = {kind: getattr(first, kind) for kind in ("missing", "extra", "wrong")}
     kind = max(kinds, key=lambda name: kinds[name])
-    pair = replace(runs, a=base.b, b=runs.a if fault.where == "spark" else runs.b)
     expected = fault.roots or (
-        wrongly_decided(pair) if first.cause == "cluster" else _reached(pair, first.cause)
+        wrongly_decided(runs) if first.cause == "cluster" else _reached(runs, first.cause)
     )
     return Found(
         fault,
         mode,
         ", ".join(named),
         kind,
-        sum(counts.values()),
+        result.total,
         sum(count.explains for count in result.causes),
         expected,
-        _passes_with_detector_off(runs, named[0]) if fault.where != "run" and not late else None,
+        _passes_with_detector_off(runs, named[0]) if fault.where != "run" else None,
         "",
     )
 

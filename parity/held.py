@@ -74,7 +74,7 @@ class _Own:
             for item in ids
             if held.get(item, NOTHING) != sums.trace(sums.entry_hashes(self._spec, entries.get(item, ())))
         }
-        # The engine may know these as two items: what matches them is no function of their signature.
+        # The engine may know these as two items: who matches or follows them is no matter of their signature.
         self._twice = {item for item in ids if held.get(item, NOTHING)[0] > len(entries.get(item, ()))}
         self._drew_others = {
             item
@@ -102,7 +102,7 @@ class _Own:
             yield from (key for key in self._differ["edges"] if self._is_wrong(*key))
         elif table == "clusters":
             wrong = do_not_follow(self._run, [item for (item,) in self._differ["clusters"]])
-            yield from ((item,) for item in wrong)
+            yield from ((i,) for i in wrong if self._twice.isdisjoint({i, *self._edges.get(i, ())}))
 
     def misplaced(self) -> set[str]:
         differ = {item for (item,) in self._differ["candidates"]}

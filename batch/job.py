@@ -4,6 +4,8 @@ RUN/_work/<stage>/ holds a stage's tables and RUN/_work/<stage>.json says that i
 which contract and input, what it counted and how long it took.
 """
 
+import hashlib
+import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -25,7 +27,7 @@ WORK = "_work"
 MOST_PARTITIONS = 4096
 ROWS_WORTH_A_TASK = 1000  # fewer are done before a second task has started
 DEAD_LETTERS = "dead_letters"
-_MARKER: Shape = {"contract_id": TEXT, "input": TEXT, "counts": OBJECT, "seconds": NUMBER}
+_MARKER: Shape = {"contract_id": TEXT, "input": TEXT, "counts": OBJECT, "seconds": NUMBER, "sha256": TEXT}
 _REDO = "remove it, and the backfill does that stage and all after it again"
 
 
@@ -108,6 +110,8 @@ def open_work(run: Path, contract: str, identity: str, stages: Sequence[str]) ->
             break
         marker = parse_json(file.read_bytes(), str(file), _REDO)
         require(marker, _MARKER, str(file), _REDO)
+        if marker.pop("sha256") != _sha256(marker):
+            raise SourceError(f"{file} is not as it was written; {_REDO}")
         advice = f"finish that one with its own command, or remove {run}"
         if marker["contract_id"] != contract:
             raise ContractError(
@@ -131,7 +135,12 @@ def clear_stage(run: Path, stage: str, folders: Sequence[str]) -> None:
 
 def mark(run: Path, stage: str, contract: str, identity: str, counts: Counts, seconds: float) -> None:
     marker = {"contract_id": contract, "input": identity, "counts": counts, "seconds": seconds}
-    write_json(run / WORK / f"{stage}.json", marker)
+    write_json(run / WORK / f"{stage}.json", marker | {"sha256": _sha256(marker)})
+
+
+def _sha256(marker: dict[str, Any]) -> str:
+    """So that whatever reads the counts finds in them what the stage has counted."""
+    return hashlib.sha256(json.dumps(marker, sort_keys=True).encode()).hexdigest()
 
 
 def add_up(counts: Sequence[Counts]) -> Counts:

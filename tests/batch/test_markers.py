@@ -19,6 +19,7 @@ STAGES = ["events", "winners", "ranks"]
         b"\xff",
         b'{"contract_id": "c", "input": "i"}',
         b'{"contract_id": "c", "input": "i", "counts": 1, "seconds": 1}',
+        b'{"contract_id": "c", "input": "i", "counts": {}, "seconds": 0.5, "sha256": "%s"}' % (b"ab" * 32),
     ],
 )
 def test_a_marker_that_is_damaged(value: bytes, tmp_path: Path) -> None:

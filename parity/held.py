@@ -15,7 +15,7 @@ from parity.explain.matching import match_pairs
 from parity.explain.runs import RunSide
 from parity.rows import Change
 from shared.run import STAGES, Run
-from shared.stored import NOTHING, Piece
+from shared.stored import NOTHING, Event, Piece, Trace
 
 MOST_HELD = 5_000  # ids; the first in order
 
@@ -47,7 +47,9 @@ def hold(a: Run, b: Run, changes: Mapping[str, Sequence[Change]]) -> Held:
     ids = differing_ids(changes)[:MOST_HELD]
     known = set(ids)
     keys = {table: {c.key for c in found if c.key[0] in known} for table, found in changes.items()}
-    held = [_Own(run, ids, keys) for run in (a, b)] if ids else []
+    moved = [c.key[0] for c in changes["items"] if c.key[0] in known and c.kind == "wrong" and not c.late]
+    events_a, events_b = (RunSide(run).events(moved) for run in (a, b))
+    held = [_Own(a, ids, keys, events_b), _Own(b, ids, keys, events_a)] if ids else []
     wrong = {
         table: frozenset(own for one in held for own in one.wrong(table)) & frozenset(keys[table])
         for table in STAGES
@@ -58,9 +60,19 @@ def hold(a: Run, b: Run, changes: Mapping[str, Sequence[Change]]) -> Held:
 
 
 class _Own:
-    """One run's rows of some ids. keys: of the rows that differ, by table."""
+    """One run's rows of some ids. keys: of the rows that differ, by table.
 
-    def __init__(self, run: Run, ids: Sequence[str], keys: Mapping[str, Collection[Key]]) -> None:
+    others: the other run's events of ids that have not the same, and not because one is late: the engine may
+    have gone by either.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        ids: Sequence[str],
+        keys: Mapping[str, Collection[Key]],
+        others: Mapping[str, Event],
+    ) -> None:
         self._run, self._ids, self._differ = run, ids, keys
         side = RunSide(run)
         self._spec = side.about.spec
@@ -68,6 +80,7 @@ class _Own:
         self._edges = side.edges(ids)
         entries = entries_given(self._spec, self._events, self._pieces)
         self._drawn = drawn_given(side, self._events, entries)
+        otherwise = drawn_given(side, self._events, entries, others) if others else {}
         held, drew = side.bucket_traces(ids), side.candidate_traces(ids)
         self._holds_others = {
             item
@@ -76,11 +89,10 @@ class _Own:
         }
         # The engine may know these as two items: who matches or follows them is no matter of their signature.
         self._twice = {item for item in ids if held.get(item, NOTHING)[0] > len(entries.get(item, ()))}
-        self._drew_others = {
-            item
-            for item in ids
-            if drew.get(item, NOTHING) != sums.trace(sums.id_hashes(self._drawn.get(item, ())))
-        }
+        self._drew_others = {item for item in ids if not _is_trace_of(drew, item, self._drawn)}
+        fits = {item for item in self._drew_others & otherwise.keys() if _is_trace_of(drew, item, otherwise)}
+        self._drawn |= {item: otherwise[item] for item in fits}
+        self._drew_others -= fits
         pairs = [(earlier, later) for later, earlier in keys["edges"]]
         self._ends = side.pieces({end for pair in pairs for end in pair})
         self.damage = list(self._damage())
@@ -141,3 +153,7 @@ class _Own:
         if later in self._drew_others or later in self._twice:
             return False
         return (stored is not None) != (given is not None and earlier in self._drawn.get(later, ()))
+
+
+def _is_trace_of(drew: Mapping[str, Trace], item: str, drawn: Mapping[str, Collection[str]]) -> bool:
+    return drew.get(item, NOTHING) == sums.trace(sums.id_hashes(drawn.get(item, ())))

@@ -103,6 +103,8 @@ def test_faults_in_pictures(base_of_pictures: harness.Base, fault: Fault, tmp_pa
 
 # At every stage; the others are in docs/faults.md.
 BESIDE_LATE = {
+    "version time off: a clock's skew",
+    "effective time off: a late event taken in time",
     "event time one millisecond off",
     "a token is lost",
     "two values of a signature swapped",

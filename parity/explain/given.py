@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+import pyarrow as pa
+
 from parity.explain.draws import Members, drawn
 from parity.explain.side import Side
 from shared.spec import Spec
@@ -17,11 +19,23 @@ def entries_given(
 
 
 def drawn_given(
-    side: Side, events: Mapping[str, Event], entries: Mapping[str, Sequence[Entry]]
+    side: Side,
+    events: Mapping[str, Event],
+    entries: Mapping[str, Sequence[Entry]],
+    others: Mapping[str, Event] | None = None,
 ) -> dict[str, set[str]]:
-    """id -> whom it draws, for all with entries. Of a run it reads all signatures."""
+    """id -> whom it draws, for all with entries. Of a run it reads all signatures.
+
+    others: what the events of some ids, which are among these, are taken to be instead: in their buckets they
+    stand at other places.
+    """
+    others = others or {}
     read = side.members({entry for own in entries.values() for entry in own})
+    for item in others.keys() & entries.keys():
+        before, after = events[item].key(item), others[item].key(item)
+        for entry in entries[item]:
+            keys = [after if key == before else key for key in read[entry].to_pylist()]
+            read[entry] = pa.array(sorted(keys), pa.binary())
     members = {entry: Members(found) for entry, found in read.items()}
-    return {
-        item: drawn(side.about.spec, events[item].key(item), own, members) for item, own in entries.items()
-    }
+    keys_of = {item: others.get(item, events[item]).key(item) for item in entries}
+    return {item: drawn(side.about.spec, keys_of[item], own, members) for item, own in entries.items()}

@@ -1,5 +1,6 @@
 """What the faults of parity/faults.py do to the rows, files and manifests of copied runs."""
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from parity.forge import Rows, edit_manifest, edit_rows, files_of, overwrite
@@ -221,6 +223,27 @@ def duplicate_file(runs: Runs) -> None:
         entry["files"].append(dict(first, path="items/part-9.parquet"))
 
     edit_manifest(runs.b, change)
+
+
+def rewrite(stage: str, change: Callable[[pa.Table], pa.Table]) -> Callable[[Runs], None]:
+    """B's files are written by a program of its own; sizes and checksums agree, the digests are as before."""
+
+    def sign(run: Path, entries: list[dict[str, Any]]) -> None:
+        for entry in entries:
+            data = (run / entry["path"]).read_bytes()
+            entry.update(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+
+    def inject(runs: Runs) -> None:
+        for file in files_of(runs.b, stage):
+            pq.write_table(change(pq.read_table(file)), file)
+        edit_manifest(runs.b, lambda m: sign(runs.b, m["stages"][stage]["files"]))
+
+    return inject
+
+
+def as_float(table: pa.Table) -> pa.Table:
+    place = table.schema.get_field_index("numerator")
+    return table.set_column(place, "numerator", table.column("numerator").cast(pa.float64()))
 
 
 def no_shard(manifest: dict[str, Any]) -> None:

@@ -276,6 +276,13 @@ RUN_FAULTS: Sequence[Fault] = (
         "is no Parquet file",
         edit.damage("edges", lambda d: d.__setitem__(slice(-30, None), bytes(30))),
     ),
+    _run("a column is cast to float", REFUSED, "numerator is double", edit.rewrite("edges", edit.as_float)),
+    _run(
+        "a column is lost",
+        REFUSED,
+        "status is not there",
+        edit.rewrite("items", lambda table: table.drop_columns("status")),
+    ),
     _run("a shard file is listed twice", REFUSED, "the manifest gives items", edit.duplicate_file),
     _run(
         "a byte of a file flipped",

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from parity.spread import Spread, one_by_one
 from shared import digests
 from shared.errors import SourceError
-from shared.run import DAMAGED, STAGES, Run, Stage
+from shared.run import DAMAGED, STAGES, Run, Stage, require_columns
 from shared.stage_writer import CONTRACT_KEY
 
 
@@ -21,7 +21,7 @@ def check_files(run: Run) -> None:
     for name in STAGES:
         entry = run.manifest["stages"][name]
         for file in entry["files"]:
-            _check_file(run, file)
+            _check_file(run, STAGES[name], file)
         in_files = sum(file["rows"] for file in entry["files"])
         in_digests = sum(int(digest.partition(":")[0]) for digest in entry["digests"].values())
         if not entry["rows"] == in_files == in_digests:
@@ -62,7 +62,7 @@ def read_checked(run: Run, stage: Stage, shards: Iterable[int]) -> pa.Table:
     return table
 
 
-def _check_file(run: Run, entry: dict[str, Any]) -> None:
+def _check_file(run: Run, stage: Stage, entry: dict[str, Any]) -> None:
     path = run.path / entry["path"]
     try:
         size = path.stat().st_size
@@ -75,10 +75,12 @@ def _check_file(run: Run, entry: dict[str, Any]) -> None:
     try:
         footer = pq.read_metadata(path)
         rows, contract = footer.num_rows, (footer.metadata or {}).get(CONTRACT_KEY)
+        columns = footer.schema.to_arrow_schema()
     except (OSError, pa.ArrowException) as error:
         raise SourceError(f"{path} is no Parquet file ({error}); {DAMAGED}") from error
     if contract != run.contract_id.encode():
         raise SourceError(f"{path} is of another contract than its manifest's {run.contract_id}; {DAMAGED}")
+    require_columns(path, stage, columns)
     if rows != entry["rows"]:
         raise SourceError(f"{path} has {rows} rows, by the manifest {entry['rows']}; {DAMAGED}")
 

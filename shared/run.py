@@ -143,9 +143,7 @@ class Run:
         """The rows of one file of the manifest."""
         stage, _, _ = path.partition("/")
         with self._reading(stage), pq.ParquetFile(self.path / path) as file:
-            found = {field.name: field.type for field in file.schema_arrow}
-            if found != {field.name: field.type for field in STAGES[stage].schema}:
-                raise SourceError(f"{self.path / path} has not the columns of {stage}; {DAMAGED}")
+            require_columns(self.path / path, STAGES[stage], file.schema_arrow)
             for group in range(file.num_row_groups):
                 for batch in file.iter_batches(row_groups=[group], columns=columns):
                     self._require_values(stage, batch)
@@ -171,6 +169,19 @@ class Run:
     def _dataset(self, stage: str) -> ds.Dataset:
         files = [str(self.path / entry["path"]) for entry in self.manifest["stages"][stage]["files"]]
         return ds.dataset(files, schema=STAGES[stage].schema, format="parquet")
+
+
+def require_columns(file: Path, stage: Stage, found: pa.Schema) -> None:
+    """SourceError where a file has other columns or types than the stage: readers would cast them."""
+    named = {field.name: field.type for field in found}
+    for field in stage.schema:
+        kind = named.pop(field.name, "not there")
+        if kind != field.type:
+            raise SourceError(
+                f"{file}: {field.name} is {kind}, and in {stage.name} it is {field.type}; {DAMAGED}"
+            )
+    if named:
+        raise SourceError(f"{file}: {shown(min(named))} is no column of {stage.name}; {DAMAGED}")
 
 
 def open_run(path: str | Path) -> Run:

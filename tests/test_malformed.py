@@ -258,12 +258,13 @@ def test_a_damaged_page(stage: str, tmp_path: Path) -> None:
     [
         (
             lambda table: table.rename_columns(["shard", "name", *table.schema.names[2:]]),
-            "has not the columns of",
+            "id is not there, and in items it is string",
         ),
         (
             lambda table: table.set_column(10, "status", pa.array([1] * len(table))),
-            "has not the columns of items",
+            "status is int64, and in items it is string",
         ),
+        (lambda table: table.append_column("notes", table.column("id")), "'notes' is no column of items"),
         (
             lambda table: table.set_column(10, "status", pa.nulls(len(table), pa.string())),
             "rows without status",

@@ -241,6 +241,7 @@ def _cluster_roots(
         doubtful = [item for item in rows if item not in charged or charged[item].kind == "late"]
         found = sorted(evidence.wrongly_decided(doubtful))
         guilty = [item for item in found if not _damaged_before({item, *rows[item].heads}, own)]
+    # Who follows from a match that is wrong does not follow from what is stored of it.
     guilty = [i for i in guilty if all(root.cause != "match" for root in touching.get(i, ()))]
     roots = _guilty_roots(rows, guilty, charged, components)
     _spread(charged, guilty, dependents)

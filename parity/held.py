@@ -47,8 +47,8 @@ def hold(a: Run, b: Run, changes: Mapping[str, Sequence[Change]]) -> Held:
     ids = differing_ids(changes)[:MOST_HELD]
     known = set(ids)
     keys = {table: {c.key for c in found if c.key[0] in known} for table, found in changes.items()}
-    moved = [c.key[0] for c in changes["items"] if c.key[0] in known and c.kind == "wrong" and not c.late]
-    events_a, events_b = (RunSide(run).events(moved) for run in (a, b))
+    changed = [c.key[0] for c in changes["items"] if c.key[0] in known and c.kind == "wrong" and not c.late]
+    events_a, events_b = (RunSide(run).events(changed) for run in (a, b))
     held = [_Own(a, ids, keys, events_b), _Own(b, ids, keys, events_a)] if ids else []
     wrong = {
         table: frozenset(own for one in held for own in one.wrong(table)) & frozenset(keys[table])
@@ -80,7 +80,6 @@ class _Own:
         self._edges = side.edges(ids)
         entries = entries_given(self._spec, self._events, self._pieces)
         self._drawn = drawn_given(side, self._events, entries)
-        otherwise = drawn_given(side, self._events, entries, others) if others else {}
         held, drew = side.bucket_traces(ids), side.candidate_traces(ids)
         self._holds_others = {
             item
@@ -90,9 +89,11 @@ class _Own:
         # The engine may know these as two items: who matches or follows them is no matter of their signature.
         self._twice = {item for item in ids if held.get(item, NOTHING)[0] > len(entries.get(item, ()))}
         self._drew_others = {item for item in ids if not _is_trace_of(drew, item, self._drawn)}
-        fits = {item for item in self._drew_others & otherwise.keys() if _is_trace_of(drew, item, otherwise)}
-        self._drawn |= {item: otherwise[item] for item in fits}
-        self._drew_others -= fits
+        if self._drew_others and others:
+            otherwise = drawn_given(side, self._events, entries, others)
+            fits = {item for item in self._drew_others if _is_trace_of(drew, item, otherwise)}
+            self._drawn |= {item: otherwise[item] for item in fits & otherwise.keys()}
+            self._drew_others -= fits
         pairs = [(earlier, later) for later, earlier in keys["edges"]]
         self._ends = side.pieces({end for pair in pairs for end in pair})
         self.damage = list(self._damage())

@@ -1,5 +1,6 @@
 """What the items' signatures give, whatever an engine did: bucket entries and, from all signatures, draws."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
@@ -31,11 +32,12 @@ def drawn_given(
     """
     others = others or {}
     read = side.members({entry for own in entries.values() for entry in own})
+    moved: dict[Entry, dict[bytes, bytes]] = defaultdict(dict)
     for item in others.keys() & entries.keys():
-        before, after = events[item].key(item), others[item].key(item)
         for entry in entries[item]:
-            keys = [after if key == before else key for key in read[entry].to_pylist()]
-            read[entry] = pa.array(sorted(keys), pa.binary())
+            moved[entry][events[item].key(item)] = others[item].key(item)
+    for entry, keys in moved.items():
+        read[entry] = pa.array(sorted(keys.get(key, key) for key in read[entry].to_pylist()), pa.binary())
     members = {entry: Members(found) for entry, found in read.items()}
     keys_of = {item: others.get(item, events[item]).key(item) for item in entries}
     return {item: drawn(side.about.spec, keys_of[item], own, members) for item, own in entries.items()}

@@ -14,6 +14,7 @@ from shared.traces import UInt64s
 T = TypeVar("T")
 _NONE = np.zeros(1, np.uint64)
 _MOST_SUMS = 200_000
+_MOST_PAIRED = 300
 
 
 def entry_hashes(spec: Spec, entries: Iterable[Entry]) -> dict[Entry, int]:
@@ -71,7 +72,8 @@ class Newcomers:
 
         change: of the trace. drawn: hashes of ids. None where more has changed.
         """
-        displaced = np.concatenate([_NONE, drawn, np.add.outer(drawn, drawn).ravel()])
+        some = drawn[:_MOST_PAIRED]
+        displaced = np.concatenate([_NONE, drawn, np.add.outer(some, some).ravel()])
         for difference in (change & traces.MASK, -change & traces.MASK):
             wanted = displaced + np.uint64(difference)
             at = np.searchsorted(self._sums, wanted)

@@ -36,11 +36,11 @@ lint: $(READY)
 
 .PHONY: test
 test: lint
-	$(BIN)/pytest -m "not slow" --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations=15
+	$(BIN)/pytest -m "not slow" --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations=15
 
 .PHONY: test-deep
 test-deep: lint
-	CROSSFADE_TEST_PROFILE=deep $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	CROSSFADE_TEST_PROFILE=deep $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: bench
 bench: $(READY)

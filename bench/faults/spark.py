@@ -56,8 +56,9 @@ def _mapped(change: Change) -> Patch:
     return lambda: mock.patch.object(DataFrame, "repartition", repartition)
 
 
-def _as_double(rows: DataFrame) -> DataFrame:
-    return rows.withColumn("bucket", F.col("bucket").cast("double").cast("long"))
+def _through(column: str, kind: str) -> Change:
+    """A column is cast to another type and back."""
+    return lambda rows: rows.withColumn(column, F.col(column).cast(kind).cast("long"))
 
 
 def _spark(name: str, stage: str, kind: str, patch: Patch) -> Fault:
@@ -65,12 +66,32 @@ def _spark(name: str, stage: str, kind: str, patch: Patch) -> Fault:
 
 
 SPARK_FAULTS: Sequence[Fault] = (
-    _spark("Spark: the bucket column is cast to double", "bucket", "wrong", _mapped(_as_double)),
+    _spark(
+        "Spark: the event time is cast to float",
+        "event",
+        "wrong",
+        _reading("events", "events")(_through("event_time", "float")),
+    ),
+    _spark(
+        "Spark: any one event of an id is taken",
+        "event",
+        "wrong",
+        _reading("events", "events")(lambda rows: rows.dropDuplicates(["id"])),
+    ),
+    _spark(
+        "Spark: the bucket column is cast to double", "bucket", "wrong", _mapped(_through("bucket", "double"))
+    ),
     _spark(
         "Spark: bucket entries of one slot are filtered out",
         "bucket",
         "wrong",
         _mapped(lambda rows: rows.where("slot <> 3")),
+    ),
+    _spark(
+        "Spark: the trace column is cast to double",
+        "bucket",
+        "wrong",
+        _reading("pairs", "entries")(_through("trace", "double")),
     ),
     _spark(
         "Spark: drawn pairs are lost in the shuffle",
@@ -83,5 +104,11 @@ SPARK_FAULTS: Sequence[Fault] = (
         "match",
         "extra",
         _reading("verified", "edges")(lambda rows: rows.where("pmod(xxhash64(later, earlier), 17) <> 0")),
+    ),
+    _spark(
+        "Spark: some edges are written twice",
+        "match",
+        "wrong",
+        _reading("verified", "edges")(lambda rows: rows.union(rows.where("pmod(xxhash64(later), 19) = 0"))),
     ),
 )

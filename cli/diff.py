@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from cli.diff_upgrade import run_upgrade
+from cli.files import write_file
 from parity.coverage import lake_of
 from parity.diff import Options, diff
 from parity.document import to_json
@@ -14,8 +15,6 @@ from parity.known import read_rules
 from parity.render import show
 from parity.show import console
 from parity.spread import Spread, one_by_one
-from shared.durable import write_bytes
-from shared.errors import CrossfadeError
 from shared.run import Run, open_run
 
 
@@ -112,26 +111,18 @@ def command(
         spread=_spark(master) if engine == "spark" else one_by_one,
     )
     result = diff(*runs, options)
-    if json_file == "-":
-        click.echo(to_json(result), nl=False)
-    else:
-        show(result, console())
-        if json_file:
-            _write(Path(json_file), to_json(result))
+    # Files first: whoever pipes the tables into `head` gets them too.
     if html_file:
         from parity.report.page import diff_page  # with Pillow and numba, which tables do without
 
-        _write(html_file, diff_page(*runs, result, named).encode())
+        write_file(html_file, diff_page(*runs, result, named).encode())
+    if json_file == "-":
+        click.echo(to_json(result), nl=False)
+        return 0 if result.passed else 1
+    if json_file:
+        write_file(Path(json_file), to_json(result))
+    show(result, console())
     return 0 if result.passed else 1
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        write_bytes(path, data)
-    except OSError as error:
-        raise CrossfadeError(
-            f"{path} cannot be written ({error.strerror}); name a file in a folder that is there"
-        ) from error
 
 
 def _spark(master: str | None) -> Spread:
@@ -148,5 +139,7 @@ def _named_lake(runs: Sequence[Run], no_lake: bool) -> tuple[Path | None, str]:
         return None, ""
     if no_lake:
         return None, "--no-lake"
-    found = lake_of(runs)
-    return found, "" if found else f"{', '.join(names)} is not here, or is not both runs' (give --lake)"
+    if found := lake_of(runs):
+        return found, ""
+    why = f"{names[0]} is not here" if len(names) == 1 else f"the runs name two, {' and '.join(names)}"
+    return None, f"{why} (give --lake)"

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
+from cli.files import write_file
 from parity.gates import parse_gates
 from parity.show import console
 from parity.upgrade.document import to_json
 from parity.upgrade.render import show
 from parity.upgrade.upgrade import Options, upgrade
-from shared.durable import write_bytes
 from shared.run import open_run
 
 
@@ -32,8 +32,8 @@ def run_upgrade(
     result = upgrade(open_run(run_a), open_run(run_b), options)
     if json_file == "-":
         click.echo(to_json(result), nl=False)
-    else:
-        show(result, console())
-        if json_file:
-            write_bytes(Path(json_file), to_json(result))
+        return 0 if result.passed else 1
+    if json_file:
+        write_file(Path(json_file), to_json(result))
+    show(result, console())
     return 0 if result.passed else 1

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from cli.main import main
 from parity.diff import Options, diff
-from parity.forge import edit_rows, overwrite
+from parity.forge import edit_manifest, edit_rows, overwrite
 from parity.report.differences import LISTED, OPEN
 from parity.report.gather import GROUPS
 from parity.report.members import CLUSTERS, MEMBERS
@@ -312,6 +313,22 @@ class TestCommand:
         done = crossfade("--html", "nowhere/page.html")
         assert done.exit_code == 2
         assert "nowhere/page.html cannot be written (No such file or directory)" in done.stderr
+        assert not done.stdout
+
+    def test_files_are_written_before_the_tables(self) -> None:
+        """So that `| head` loses none."""
+
+        def closed(*_: object) -> None:
+            raise BrokenPipeError
+
+        with mock.patch("cli.diff.show", closed):
+            crossfade("--json", "found.json")
+        assert Path("page.html").exists() and Path("found.json").exists()
+
+    def test_the_runs_name_two_lakes(self) -> None:
+        for name in "ab":
+            edit_manifest(Path(name), lambda m, name=name: m["input"].update(lake=f"lake-{name}"))
+        assert "not looked at: the runs name two, lake-a and lake-b (give --lake)" in crossfade().output
 
     def test_an_upgrade_has_no_page(self) -> None:
         done = crossfade("--upgrade")

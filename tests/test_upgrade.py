@@ -506,6 +506,8 @@ class TestCommand:
     def test_what_cannot_be_compared_is_2(self) -> None:
         shown = crossfade("diff", "a", "a", "--upgrade")
         assert shown.exit_code == 2 and "nothing is upgraded between them" in shown.stderr
+        shown = crossfade("diff", "a", "b", "--upgrade", "--json", "nowhere/found.json")
+        assert shown.exit_code == 2 and "nowhere/found.json cannot be written" in shown.stderr
 
     @pytest.mark.parametrize(
         "option",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from cli.diff_upgrade import run_upgrade
+from cli.diff_upgrade import refuse_with_upgrade, run_upgrade
 from cli.files import write_file
 from parity.coverage import lake_of
 from parity.diff import Options, diff
@@ -39,7 +39,8 @@ from shared.run import Run, open_run
 @click.option(
     "--lake",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Hold both runs against the records of this lake  [the lake that the runs' manifests name].",
+    help="Hold both runs against the records of this lake  [the lake that the runs' manifests name]; --html "
+    "takes pictures and texts from it.",
 )
 @click.option("--no-lake", is_flag=True, help="Do not look at the lake that the manifests name.")
 @click.option(
@@ -94,13 +95,15 @@ def command(
     or one is damaged. With --upgrade 1: the new spec loses what is true by its own rule.
     """
     if upgrade:
-        others = {"--known": known_file, "--lake": lake, "--allow-late": allow_late}
-        others |= {"--engine spark": engine == "spark", "--html": html_file}
-        return run_upgrade(run_a, run_b, json_file, verify, gates, others)
+        others = {"--known": known_file, "--allow-late": allow_late, "--engine spark": engine == "spark"}
+        others |= {} if html_file else {"--lake": lake}  # which has the pictures
+        refuse_with_upgrade(others)
     if lake and no_lake:
         raise click.UsageError("--lake and --no-lake contradict each other; give one of them")
     runs = open_run(run_a), open_run(run_b)
     named, why = _named_lake(runs, no_lake) if lake is None else (lake, "")
+    if upgrade:
+        return run_upgrade(*runs, named, why, html_file, json_file, verify, gates)
     options = Options(
         verify=verify,
         allow_late=allow_late,

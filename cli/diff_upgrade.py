@@ -11,25 +11,34 @@ from parity.show import console
 from parity.upgrade.document import to_json
 from parity.upgrade.render import show
 from parity.upgrade.upgrade import Options, upgrade
-from shared.run import open_run
+from shared.run import Run
 
 
-def run_upgrade(
-    run_a: str,
-    run_b: str,
-    json_file: str | None,
-    verify: bool,
-    gates: Sequence[str],
-    others: Mapping[str, object],
-) -> int:
-    """The exit status. others: the options that go with runs of one contract alone, and their values."""
+def refuse_with_upgrade(others: Mapping[str, object]) -> None:
+    """others: the options that go with runs of one contract alone, and their values."""
     if given := [name for name, value in others.items() if value]:
         raise click.UsageError(
             f"{given[0]} is for runs of one contract, and --upgrade compares an old spec with a new one; "
             f"give one of them"
         )
-    options = Options(verify=verify, gates=parse_gates(gates))
-    result = upgrade(open_run(run_a), open_run(run_b), options)
+
+
+def run_upgrade(
+    run_a: Run,
+    run_b: Run,
+    lake: Path | None,
+    why_no_lake: str,
+    html_file: Path | None,
+    json_file: str | None,
+    verify: bool,
+    gates: Sequence[str],
+) -> int:
+    """The exit status. lake: for the pictures of the page; why_no_lake: where there is none."""
+    result = upgrade(run_a, run_b, Options(verify=verify, gates=parse_gates(gates)))
+    if html_file:
+        from parity.upgrade.page import upgrade_page  # with Pillow, which tables do without
+
+        write_file(html_file, upgrade_page(run_a, run_b, result, lake, why_no_lake).encode())
     if json_file == "-":
         click.echo(to_json(result), nl=False)
         return 0 if result.passed else 1

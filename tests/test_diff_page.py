@@ -330,10 +330,6 @@ class TestCommand:
             edit_manifest(Path(name), lambda m, name=name: m["input"].update(lake=f"lake-{name}"))
         assert "not looked at: the runs name two, lake-a and lake-b (give --lake)" in crossfade().output
 
-    def test_an_upgrade_has_no_page(self) -> None:
-        done = crossfade("--upgrade")
-        assert done.exit_code == 2 and "--html is for runs of one contract" in done.stderr
-
     def test_without_the_lake_there_are_no_texts(self) -> None:
         edit_rows(
             Path("b"), "clusters", lambda rows: rows.__setitem__(1, dict(rows[1], head="d", numerator=8))

@@ -245,7 +245,7 @@ class TestPoints:
         return gather(a, b, diff(a, b), made[2])
 
     def test_lines_are_drawn_between_the_pictures(self, made: tuple[Path, Path, Path]) -> None:
-        (group,) = self.material(made).groups
+        (group,) = self.material(made).clusters.groups
         (link,) = group.links
         assert (link.bridge.earlier, link.bridge.id, link.match) == ("whole", "cropped", ("words", 99, 1))
         lines = np.array(link.lines)
@@ -272,14 +272,14 @@ class TestPoints:
         self, made: tuple[Path, Path, Path], damage: Callable[[bytes], bytes]
     ) -> None:
         edit_rows(made[0], "verification", lambda rows: rows[0].update(record=damage(rows[0]["record"])))
-        (group,) = self.material(made).groups
+        (group,) = self.material(made).clusters.groups
         assert group.links[0].lines == () and group.links[0].match
         a, b = open_run(made[0]), open_run(made[1])
         page = check_harmless(diff_page(a, b, diff(a, b), made[2]))
         assert len(page.all("image")) == 2 and "99 matched points" in page.text
 
     def test_without_a_lake(self, made: tuple[Path, Path, Path]) -> None:
-        found = self.material((made[0], made[1], None))  # type: ignore[arg-type]
+        found = self.material((made[0], made[1], None)).clusters  # type: ignore[arg-type]
         assert found.no_payloads and not found.groups[0].links[0].lines
         a, b = open_run(made[0]), open_run(made[1])
         page = Elements(diff_page(a, b, diff(a, b), None))

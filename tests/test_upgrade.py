@@ -7,22 +7,17 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
-from click.testing import CliRunner
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from bench.faults.texts import SPEC, texts
-from cli.main import main
 from parity.align import AlignmentError
 from parity.diff import diff
 from parity.gates import parse_gates
 from parity.rows import parts
 from parity.show import WIDTH, console
 from parity.upgrade import judging
-from parity.upgrade.document import to_json
-from parity.upgrade.gates import GATES
 from parity.upgrade.render import show
 from parity.upgrade.result import OneSided, Upgrade
 from parity.upgrade.upgrade import Options, upgrade
@@ -35,12 +30,11 @@ from stream.consumer import claim
 from stream.export import export
 from stream.logs.protocol import LogIdentity
 from stream.stores.memory import MemoryStore
-from tests import golden_files, plain_upgrade, runs
+from tests import plain_upgrade, runs
 from tests.engines import stream_through
 from tests.forged import changed, copy_run
 from tests.histories import CHANNEL, History, Record, genes, histories, make_channel
 from tests.image_histories import Payload, image_history, write_pictures
-from tests.runs import edge, head, item, member, record, signature
 
 LOG = LogIdentity("cluster-1", "topic-1", "items")
 Spec = dict[str, Any]
@@ -419,105 +413,3 @@ def test_old_signatures_that_nobody_can_read(scenario_runs: Callable[[str], Run]
     result, whole = upgrade(open_run(wide), b), upgrade(a, b)
     assert truths(result.edges.gained) == truths(whole.edges.gained)
     assert dict(result.edges.gained.whys).keys() == {"no sketch"} and result.edges.lost == whole.edges.lost
-
-
-# --- The command line and the golden output
-
-
-@pytest.fixture
-def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """One of everything, by hand: the threshold falls from 0.7 to 0.5, and B has an edge that is not true."""
-    monkeypatch.chdir(tmp_path)
-    tokens = {
-        "a": range(10),
-        "b": range(10),
-        "c": range(1, 11),
-        "d": range(4, 14),
-        "e": range(90, 99),
-        "f": range(92, 99),
-    }
-    tokens |= {"g": range(50, 60), "h\x1b[31m\u202e" + "x" * 60: range(50, 60)}
-    strange = list(tokens)[-1]
-    rows: runs.Rows = {
-        "items": [item(name, time) for time, name in enumerate(tokens)],
-        "signatures": [signature(name, *range(128)) for name in tokens],
-        "verification": [record(name, *own) for name, own in tokens.items()],
-        "buckets": [runs.bucket(name) for name in tokens],
-        "candidates": [runs.drew("b", "a")],
-    }
-    a = rows | {
-        "edges": [edge("a", "b", 10), edge("a", "c", 9, 11), edge("g", strange, 10), edge("e", "f", 7, 9)],
-        "clusters": [head("a"), member("b", "a"), member("c", "a"), head("d"), head("e"), head("g")],
-    }
-    a["clusters"] += [member("f", "e"), member(strange, "g")]
-    b = rows | {
-        "items": [*rows["items"][:5], item("f", 77), *rows["items"][6:]],
-        "candidates": [runs.drew("b", "a"), runs.drew("d", "a", "c")],
-        "edges": [edge("a", "b", 10), edge("a", "d", 6, 14), edge("c", "d", 7, 13)],
-        "clusters": [head("a"), member("b", "a"), head("c"), member("d", "c")],
-    }
-    b["clusters"] += [head(name) for name in ("e", "f", "g", strange)]
-    a["edges"].append(edge("b", "c", 9, 11))
-    new = changed_spec(to_dict(load("text")), setting("match.threshold", "0.5"))
-    runs.write(Path("a"), a, engine="spark")
-    runs.write(Path("b"), b, from_dict(new), engine="stream", dead_letters={"not_json": 2})
-    return tmp_path
-
-
-def stable(text: str) -> str:
-    """Without contract ids, which have golden files of their own."""
-    for name, run in (("A", open_run("a")), ("B", open_run("b"))):
-        text = text.replace(run.contract_id, name * 32)
-    return text
-
-
-@pytest.mark.usefixtures("told")
-def test_terminal_output_is_golden_and_fits() -> None:
-    text = fits(upgrade(open_run("a"), open_run("b")))
-    assert "\x1b" not in text and "\u202e" not in text
-    golden_files.check("upgrade.txt", stable(text))
-
-
-@pytest.mark.usefixtures("told")
-def test_json_is_golden() -> None:
-    golden_files.check("upgrade.json", stable(to_json(upgrade(open_run("a"), open_run("b"))).decode()))
-
-
-def crossfade(*arguments: str) -> Any:
-    return CliRunner().invoke(main, arguments)
-
-
-@pytest.mark.usefixtures("told")
-class TestCommand:
-    def test_over_the_gates_is_1(self) -> None:
-        shown = crossfade("diff", "a", "b", "--upgrade", "--verify", "--json", "found.json")
-        assert shown.exit_code == 1 and "OVER THE GATES (event, lost)" in shown.output
-        found = orjson.loads(Path("found.json").read_bytes())
-        assert (found["format"], found["verdict"], found["verified"]) == (
-            "crossfade-upgrade", "over the gates", True,
-        )  # fmt: skip
-
-    def test_within_gates_is_0(self) -> None:
-        gates = ("--gate", "event=2", "--gate", "lost=60%")
-        shown = crossfade("diff", "a", "b", "--upgrade", *gates, "--json", "-")
-        assert shown.exit_code == 0 and orjson.loads(shown.output)["verdict"] == "within gates"
-        assert crossfade("diff", "a", "b", "--upgrade", *gates, "--gate", "parted=0").exit_code == 1
-
-    def test_what_cannot_be_compared_is_2(self) -> None:
-        shown = crossfade("diff", "a", "a", "--upgrade")
-        assert shown.exit_code == 2 and "nothing is upgraded between them" in shown.stderr
-        shown = crossfade("diff", "a", "b", "--upgrade", "--json", "nowhere/found.json")
-        assert shown.exit_code == 2 and "nowhere/found.json cannot be written" in shown.stderr
-
-    @pytest.mark.parametrize(
-        "option",
-        [["--allow-late"], ["--lake", "."], ["--known", "x"], ["--engine", "spark"], ["--html", "x"]],
-    )
-    def test_options_of_one_contract_are_refused(self, option: list[str]) -> None:
-        shown = crossfade("diff", "a", "b", "--upgrade", *option)
-        assert shown.exit_code == 2 and f"{' '.join(option[:1])}" in shown.stderr.replace("\n", " ")
-
-
-def test_every_gate_is_documented() -> None:
-    page = (Path(__file__).parent.parent / "docs" / "diff-json.md").read_text("utf-8")
-    assert [kind for kind in GATES if f"`{kind}`" not in page] == []

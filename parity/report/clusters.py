@@ -1,15 +1,16 @@
 """The clusters that differ, A beside B, with what their members hold and what joined them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from parity.markup import Html, figures, name, text
 from parity.page_clusters import match_text
 from parity.regrouping import ClusterComparison, Regrouping
 from parity.report.links_view import link
-from parity.report.material import Material, Shown, ShownCluster, ShownGroup
+from parity.report.material import Shown, ShownCluster, ShownClusters, ShownGroup
 from parity.report.pictures import Pictures
-from parity.result import Result
 from parity.show import counted, number
+
+Rules = Mapping[str, str]  # match rule by channel
 
 _TITLES = {
     "split": "One cluster of A is in {b} parts in B",
@@ -22,13 +23,13 @@ _TITLES = {
 }
 
 
-def clusters(result: Result, material: Material) -> Html:
-    """A section; empty where no cluster differs."""
-    found = result.clusters
+def clusters(
+    found: ClusterComparison | None, engines: tuple[str, str], material: ShownClusters, pictures: Pictures
+) -> Html:
+    """A section; empty where no cluster differs. pictures: those shown are added to it."""
     if found is None:
         return Html("")
-    pictures = Pictures()
-    groups = "\n".join(_group(group, result, material, pictures) for group in material.groups)
+    groups = "\n".join(_group(group, engines, material, pictures) for group in material.groups)
     total = sum(count for _, count in found.counts)
     shown = len(material.groups)
     more = f'<p class="note">{number(total - shown)} more are not shown.</p>' if shown < total else ""
@@ -36,7 +37,7 @@ def clusters(result: Result, material: Material) -> Html:
     return Html(
         f'<section id="clusters"><h2>Clusters that differ</h2>\n<p class="lead">{_lead(found)}</p>\n'
         f"{figures(_rates(found))}\n{why if material.no_payloads else ''}{groups}\n{more}"
-        f"{pictures.store()}</section>"
+        "</section>"
     )
 
 
@@ -70,17 +71,19 @@ def _rates(found: ClusterComparison) -> dict[str, int | str]:
     return moved | {label: "–" if rate is None else f"{rate:.6f}" for label, rate in rates.items()}
 
 
-def _group(group: ShownGroup, result: Result, material: Material, pictures: Pictures) -> str:
+def _group(group: ShownGroup, engines: tuple[str, str], material: ShownClusters, pictures: Pictures) -> str:
     regrouping = group.regrouping
     title = _TITLES[regrouping.kind].format(a=regrouping.count_a, b=regrouping.count_b)
     sides = "".join(
-        _side(label, engine, own, other, count, material, pictures)
-        for label, engine, own, other, count in (
-            ("A", result.a.engine, group.a, group.b, regrouping.count_a),
-            ("B", result.b.engine, group.b, group.a, regrouping.count_b),
+        _side(label, engine, own, other, count, rules, pictures)
+        for label, engine, own, other, count, rules in (
+            ("A", engines[0], group.a, group.b, regrouping.count_a, material.rules[0]),
+            ("B", engines[1], group.b, group.a, regrouping.count_b, material.rules[1]),
         )
     )
-    joined = "\n".join(link(one, material.rules, pictures) for one in group.links)
+    joined = "\n".join(
+        link(one, material.rules["AB".index(one.bridge.side)], pictures) for one in group.links
+    )
     joined = f'<div class="pairs">{joined}</div>' if joined else ""
     return (
         f'<article class="group"><header><span class="kind">{regrouping.kind}</span><h3>{title}</h3>'
@@ -99,12 +102,12 @@ def _side(
     own: Sequence[ShownCluster],
     other: Sequence[ShownCluster],
     count: int,
-    material: Material,
+    rules: Rules,
     pictures: Pictures,
 ) -> str:
     others = {cluster.label: place for place, cluster in enumerate(other, 1)}
     boxes = "\n".join(
-        _cluster(cluster, place, others, material, pictures) for place, cluster in enumerate(own, 1)
+        _cluster(cluster, place, others, rules, pictures) for place, cluster in enumerate(own, 1)
     )
     more = f'<p class="note">{counted(count - len(own), "more cluster")}</p>' if count > len(own) else ""
     none = '<p class="note">None of these items.</p>' if not own else ""
@@ -114,11 +117,11 @@ def _side(
 
 
 def _cluster(
-    cluster: ShownCluster, place: int, others: dict[str, int], material: Material, pictures: Pictures
+    cluster: ShownCluster, place: int, others: dict[str, int], rules: Rules, pictures: Pictures
 ) -> str:
     seen = any(member.payload.picture for member in cluster.members)
     show = _figure if seen else _row
-    members = "\n".join(show(m, cluster.head, others, material, pictures) for m in cluster.members)
+    members = "\n".join(show(m, cluster.head, others, rules, pictures) for m in cluster.members)
     body = f'<div class="members">\n{members}\n</div>' if seen else f'<ul class="rows">\n{members}\n</ul>'
     left = cluster.size - len(cluster.members)
     more = f'<p class="note">{counted(left, "more item")}</p>' if left > 0 else ""
@@ -128,7 +131,7 @@ def _cluster(
     )
 
 
-def _figure(shown: Shown, head: str, others: dict[str, int], material: Material, pictures: Pictures) -> str:
+def _figure(shown: Shown, head: str, others: dict[str, int], rules: Rules, pictures: Pictures) -> str:
     item, badge = shown.member.id, '<span class="badge">head</span>' if shown.member.id == head else ""
     if shown.payload.picture:
         picture = pictures.show(shown.payload.picture, item)
@@ -137,28 +140,28 @@ def _figure(shown: Shown, head: str, others: dict[str, int], material: Material,
     return (
         f'<figure class="{"head" if badge else "member"}"><div class="picture">{picture}{badge}</div>'
         f'<figcaption><b title="{text(item)}">{name(item, 34)}</b>'
-        f"<span>{_match(shown, head, material)}</span>{_chip(shown, others)}</figcaption></figure>"
+        f"<span>{_match(shown, head, rules)}</span>{_chip(shown, others)}</figcaption></figure>"
     )
 
 
-def _row(shown: Shown, head: str, others: dict[str, int], material: Material, _: Pictures) -> str:
+def _row(shown: Shown, head: str, others: dict[str, int], rules: Rules, _: Pictures) -> str:
     item, payload = shown.member.id, shown.payload
     badge = '<span class="badge">head</span>' if item == head else ""
     excerpt = f"<q>{text(payload.excerpt)}</q>" if payload.excerpt else ""
     lacks = f"<small>{text(payload.lacks)}</small>" if payload.lacks else ""
     return (
         f'<li>{badge}<b class="id" title="{text(item)}">{name(item, 60)}</b>'
-        f"<span>{_match(shown, head, material)}</span>{_chip(shown, others)}{excerpt}{lacks}</li>"
+        f"<span>{_match(shown, head, rules)}</span>{_chip(shown, others)}{excerpt}{lacks}</li>"
     )
 
 
-def _match(shown: Shown, head: str, material: Material) -> str:
+def _match(shown: Shown, head: str, rules: Rules) -> str:
     member = shown.member
     if member.id == head:
         return ""
     if not member.channel:
         return "no match with the head itself"
-    rule = material.rules.get(member.channel, "")
+    rule = rules.get(member.channel, "")
     return match_text(member.channel, member.numerator, member.denominator, rule)
 
 

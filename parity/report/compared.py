@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from parity.markup import Html, facts, name, table, text
-from parity.report.material import About, Counts, Material
+from parity.report.material import Counts, Material
 from parity.result import Result, Side
 from parity.show import counted, number
 from shared.fence import Fence
@@ -18,8 +18,8 @@ def compared(result: Result, material: Material) -> Html:
     about_a, about_b = material.about
     sides = [
         ("engine", text(a.engine), text(b.engine)),
-        ("folder", _code(a.path), _code(b.path)),
-        ("written", _written(about_a), _written(about_b)),
+        ("folder", code(a.path), code(b.path)),
+        ("written", written(about_a.written_at_ms), written(about_b.written_at_ms)),
     ]
     statuses = list(_by_name(about_a.statuses, about_b.statuses))
     dead = list(_by_name(about_a.dead_letters, about_b.dead_letters))
@@ -94,13 +94,15 @@ def _mark(differs: bool) -> Html:
     return Html('<b class="differs">differs</b>') if differs else Html("")
 
 
-def _code(path: str) -> Html:
+def code(path: str) -> Html:
+    """A path or an id."""
     return Html(f"<code>{name(path)}</code>")
 
 
-def _written(about: About) -> Html:
+def written(at_ms: int) -> Html:
+    """at_ms: since 1970."""
     try:
-        at = datetime.fromtimestamp(about.written_at_ms / 1000, UTC)
+        at = datetime.fromtimestamp(at_ms / 1000, UTC)
     except (ValueError, OverflowError, OSError):
         return _NONE
     return Html(f'<time datetime="{at:%Y-%m-%dT%H:%M:%SZ}">{at:%d %b %Y, %H:%M} UTC</time>')

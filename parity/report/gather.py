@@ -3,10 +3,19 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from parity.regrouping import Regrouping
+from parity.regrouping import ClusterComparison, Regrouping
 from parity.report.distributions import lags, read_items, similarities, sizes
 from parity.report.links import links, shown_bridges
-from parity.report.material import About, Counts, Link, Material, Shown, ShownCluster, ShownGroup
+from parity.report.material import (
+    About,
+    Counts,
+    Link,
+    Material,
+    Shown,
+    ShownCluster,
+    ShownClusters,
+    ShownGroup,
+)
 from parity.report.members import CLUSTERS, Chosen, choose
 from parity.report.payloads import Payload, Record, read_payloads
 from parity.report.reading import rows_of
@@ -26,15 +35,28 @@ def gather(a: Run, b: Run, result: Result, lake: Path | None) -> Material:
     a run or the lake cannot be read.
     """
     about_a, about_b = read_items(a), read_items(b)
-    regroupings = result.clusters.regroupings[:GROUPS] if result.clusters else ()
     return Material(
         spec=str(a.manifest["spec"].get("name", "")),
-        rules={channel["name"]: channel["match"]["rule"] for channel in a.manifest["contract"]["channels"]},
         about=(_about(a, about_a.statuses), _about(b, about_b.statuses)),
         histograms=(*similarities(a, b), sizes(a, b), lags(about_a, about_b)),
-        groups=tuple(_groups(a, b, regroupings, lake)) if regroupings else (),
-        no_payloads="" if lake else result.why_no_lake or "neither run names a lake (give --lake)",
+        clusters=shown_clusters(a, b, result.clusters, lake, result.why_no_lake),
     )
+
+
+def shown_clusters(
+    a: Run, b: Run, found: ClusterComparison | None, lake: Path | None, why_no_lake: str
+) -> ShownClusters:
+    """The first GROUPS regroupings with some of their members."""
+    regroupings = found.regroupings[:GROUPS] if found else ()
+    return ShownClusters(
+        groups=tuple(_groups(a, b, regroupings, lake)) if regroupings else (),
+        rules=(_rules(a), _rules(b)),
+        no_payloads="" if lake else why_no_lake or "neither run names a lake (give --lake)",
+    )
+
+
+def _rules(run: Run) -> Mapping[str, str]:
+    return {channel["name"]: channel["match"]["rule"] for channel in run.manifest["contract"]["channels"]}
 
 
 def _about(run: Run, statuses: Counts) -> About:
@@ -46,7 +68,7 @@ def _groups(a: Run, b: Run, regroupings: Sequence[Regrouping], lake: Path | None
     of_a, of_b = choose(a, b, regroupings)
     bridges = [bridge for group in regroupings for bridge in shown_bridges(group)]
     ends = {end for bridge in bridges for end in (bridge.id, bridge.earlier) if end is not None}
-    in_a, in_b = _payloads(a, b, _ids(of_a) | _ids(of_b) | ends, lake)
+    in_a, in_b = payloads_of(a, b, _ids(of_a) | _ids(of_b) | ends, lake)
     found = links(a, "A", bridges, in_a) | links(b, "B", bridges, in_b)
     for group in regroupings:
         heads = (group.clusters_a[:CLUSTERS], group.clusters_b[:CLUSTERS])
@@ -87,11 +109,11 @@ def _ids(chosen: Chosen) -> set[str]:
     return {member.id for own in chosen.members.values() for member in own}
 
 
-def _payloads(a: Run, b: Run, ids: Collection[str], lake: Path | None) -> tuple[Payloads, Payloads]:
+def payloads_of(a: Run, b: Run, ids: Collection[str], lake: Path | None) -> tuple[Payloads, Payloads]:
     """What the items hold in A and in B: the events may not be the same."""
     if lake is None:
         return {}, {}
-    limit = a.spec.limits.payload_bytes
+    limit = max(run.spec.limits.payload_bytes for run in (a, b))
     rows = [_records(run, ids) for run in (a, b)]
     found = read_payloads(lake, {record for side in rows for record in side.values()}, limit)
     in_a, in_b = ({item: found[record] for item, record in side.items()} for side in rows)

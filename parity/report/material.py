@@ -1,4 +1,4 @@
-"""What the page needs beside a diff's result: read from the runs and the lake by `gather`, then frozen."""
+"""What a page needs beside its result: read from the runs and the lake by `gather`, then frozen."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -68,13 +68,18 @@ class ShownGroup:
 
 
 @dataclass(frozen=True)
-class Material:
-    """rules: match rule by channel. groups: the first regroupings. no_payloads: why neither pictures nor
-    texts are shown."""
+class ShownClusters:
+    """groups: the first regroupings. rules: match rule by channel, in A and in B. no_payloads: why neither
+    pictures nor texts are shown."""
 
+    groups: tuple[ShownGroup, ...]
+    rules: tuple[Mapping[str, str], Mapping[str, str]]
+    no_payloads: str = ""
+
+
+@dataclass(frozen=True)
+class Material:
     spec: str
-    rules: Mapping[str, str]
     about: tuple[About, About]
     histograms: tuple[Histogram, ...]
-    groups: tuple[ShownGroup, ...]
-    no_payloads: str = ""
+    clusters: ShownClusters

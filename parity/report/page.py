@@ -1,5 +1,6 @@
 """A diff as one HTML file, for whoever decides and for whoever must find the cause."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from parity.markup import Html, document, text
@@ -8,6 +9,7 @@ from parity.report.compared import compared
 from parity.report.differences import differences
 from parity.report.gather import gather
 from parity.report.material import Material
+from parity.report.pictures import Pictures
 from parity.report.plots import plots
 from parity.report.registry import against_lake, known
 from parity.report.stages import funnel
@@ -35,22 +37,25 @@ def diff_page(a: Run, b: Run, result: Result, lake: Path | None) -> str:
 
 def render(result: Result, material: Material) -> str:
     """The page, from these two alone."""
+    pictures = Pictures()
+    engines = (result.a.engine, result.b.engine)
     sections = {
         "gates": gates(result),
         "compared": compared(result, material),
         "stages": funnel(result),
         "differences": differences(result),
-        "clusters": clusters(result, material),
+        "clusters": clusters(result.clusters, engines, material.clusters, pictures),
         "known": known(result),
         "lake": against_lake(result),
         "distributions": plots(result, material),
     }
-    parts = [top(result), _contents(sections), *sections.values(), _foot(result)]
+    parts = [top(result), contents(sections, _NAMES), *sections.values(), pictures.store(), _foot(result)]
     return document(f"crossfade diff: {result.verdict}", parts, STYLE)
 
 
-def _contents(sections: dict[str, Html]) -> Html:
-    links = " ".join(f'<a href="#{key}">{_NAMES[key]}</a>' for key, section in sections.items() if section)
+def contents(sections: Mapping[str, Html], names: Mapping[str, str]) -> Html:
+    """Links to the sections that are not empty."""
+    links = " ".join(f'<a href="#{key}">{names[key]}</a>' for key, section in sections.items() if section)
     return Html(f'<nav aria-label="Sections">{links}</nav>')
 
 

@@ -113,6 +113,10 @@ b.k3 { background: var(--k3); } b.k4 { background: var(--k4); }
 .rows li + li { border-top: 1px solid var(--line); }
 .rows li > span:not(.badge, .chip), .rows small { color: var(--quiet); }
 .rows .badge { position: static; }
+.pair q { display: block; margin: 0 0 6px; padding-left: 10px; border-left: 2px solid var(--line);
+  font-size: 13.5px; quotes: none; overflow-wrap: anywhere; }
+.pair i { font-style: normal; }
+.pair small { display: block; color: var(--quiet); }
 .rows q { flex-basis: 100%; quotes: none; overflow-wrap: anywhere; }
 .store { position: absolute; }
 @media (max-width: 900px) {

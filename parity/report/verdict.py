@@ -1,6 +1,6 @@
 """The verdict: in sentences for whoever decides, and as a table of the gates."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from parity.markup import Html, figures, table, text
 from parity.result import Gate, Result
@@ -21,11 +21,20 @@ def top(result: Result) -> Html:
     engines = f"{text(result.a.engine, 40)} against {text(result.b.engine, 40)}"
     first, *more = sentences(result)
     kind = result.verdict.replace(" ", "-")
+    return header(
+        f"crossfade diff · {engines}", kind, _HEADLINES[result.verdict], first, more, _figures(result)
+    )
+
+
+def header(
+    eyebrow: str, kind: str, headline: str, first: str, more: Iterable[str], large: Mapping[str, int | str]
+) -> Html:
+    """eyebrow: escaped. kind: parity, differences or within-gates. first, more: sentences. large: figures."""
     return Html(
-        f'<header class="top {kind}"><p class="eyebrow">crossfade diff · {engines}</p>\n'
-        f'<h1><span class="mark" aria-hidden="true"></span>{_HEADLINES[result.verdict]}</h1>\n'
+        f'<header class="top {kind}"><p class="eyebrow">{eyebrow}</p>\n'
+        f'<h1><span class="mark" aria-hidden="true"></span>{headline}</h1>\n'
         f'<p class="sentence">{text(first)}</p>\n'
-        f"{''.join(f'<p>{text(sentence)}</p>' for sentence in more)}</header>\n{figures(_figures(result))}"
+        f"{''.join(f'<p>{text(sentence)}</p>' for sentence in more)}</header>\n{figures(large)}"
     )
 
 
@@ -128,15 +137,23 @@ def _lake(result: Result) -> Iterator[str]:
 
 
 def gates(result: Result) -> Html:
+    unseen = frozenset() if result.coverage else frozenset({"uncovered"})
+    return gates_section(result.gates, _CLASSES, unseen)
+
+
+def gates_section(
+    found: Iterable[Gate], meanings: Mapping[str, str], unseen: Collection[str] = frozenset()
+) -> Html:
+    """meanings: of each class. unseen: the classes that nobody looked at."""
     rows = [
         (
             Html(f'<span class="{_class(gate)}">{gate.kind}</span>'),
-            _CLASSES[gate.kind],
+            meanings[gate.kind],
             gate.found,
             "any" if gate.limit is None else number(gate.limit),
-            _state(gate, result),
+            Html('<span class="quiet">not looked at</span>') if gate.kind in unseen else _state(gate),
         )
-        for gate in result.gates
+        for gate in found
     ]
     return Html(
         f'<section id="gates"><h2>What the gates allow</h2>\n'
@@ -149,9 +166,7 @@ def _class(gate: Gate) -> str:
     return f"kind {gate.kind}" if gate.found else "kind"
 
 
-def _state(gate: Gate, result: Result) -> Html:
-    if gate.kind == "uncovered" and not result.coverage:
-        return Html('<span class="quiet">not looked at</span>')
+def _state(gate: Gate) -> Html:
     state = "ok" if gate.passed else "failed"
     return Html(f'<span class="state {state}">{state}</span>')
 

@@ -7,8 +7,9 @@ from rich.text import Text
 
 from parity.render import show_clusters, show_difference, show_gates, show_reasons, side_line
 from parity.show import counted, facts, number, printable, table
+from parity.upgrade import words
 from parity.upgrade.render_pairs import show_pairs
-from parity.upgrade.result import UNKNOWN, YES, Cost, OneSided, Upgrade
+from parity.upgrade.result import Cost, Upgrade
 from shared.fence import Fence
 
 FIELDS = 40  # of the contract
@@ -104,23 +105,9 @@ def _ratio(cost: Cost) -> str:
 
 
 def _verdict(result: Upgrade) -> Text:
-    edges = result.edges
-    missed, unknown = (_estimate(edges.lost, edges.lost.true(truth)) for truth in (YES, UNKNOWN))
-    lost = f"of A's {counted(edges.in_a, 'edge')} B misses {missed} that its own rule takes"
-    if edges.lost.true(YES):
-        lost += f" ({_estimate(edges.lost, edges.lost.parted(YES))} parted)"
-    if edges.lost.true(UNKNOWN):
-        lost += f" and {unknown} that nobody can judge"
-    said = f"{lost}; it gains {_estimate(edges.gained, edges.gained.true(YES))} that its rule takes"
+    said = words.verdict(result)
     if result.verdict == "nothing lost":
         return Text(f"NOTHING LOST: {said}.", "bold green")
     if result.passed:
         return Text(f"WITHIN GATES: {said}.", "bold yellow")
-    failed = ", ".join(gate.kind for gate in result.gates if not gate.passed)
-    return Text(f"OVER THE GATES ({failed}): {said}.", "bold red")
-
-
-def _estimate(side: OneSided, count: int) -> str:
-    if not count:
-        return "none"
-    return f"about {number(side.estimated(count))}" if side.sampled else number(count)
+    return Text(f"OVER THE GATES ({words.over(result)}): {said}.", "bold red")

@@ -3,22 +3,12 @@
 from rich.console import Console
 from rich.text import Text
 
-from parity.show import counted, number, printable, table
+from parity.show import counted, printable, table
 from parity.upgrade.result import NO, UNKNOWN, WHYS, YES, Judge, Pair, Pairs, Upgrade
+from parity.upgrade.words import MEANS, contradictions, fate, measures, not_judged
 
 SHOWN = 10  # pairs
 BAR = 24  # characters
-_MEANS = {
-    (YES, YES): "true by both: the other run misses it",
-    (NO, YES): "true by the new rule alone",
-    (YES, NO): "true by the old rule alone",
-    (NO, NO): "true by neither",
-    (UNKNOWN, YES): "true by the new rule; the old: unknown",
-    (UNKNOWN, NO): "not true by the new rule; the old: unknown",
-    (YES, UNKNOWN): "true by the old rule; the new: unknown",
-    (NO, UNKNOWN): "not true by the old rule; the new: unknown",
-    (UNKNOWN, UNKNOWN): "unknown by both: no tokens are kept",
-}
 
 
 def show_pairs(result: Upgrade, out: Console) -> None:
@@ -29,7 +19,9 @@ def show_pairs(result: Upgrade, out: Console) -> None:
     out.print()
     for pairs in both:
         _show_truths(pairs, out)
-    _show_contradictions(result, out)
+    for sentence in contradictions(result):
+        out.print(Text(sentence, "bold red"))
+        out.print()
     _show_whys(result.edges, out)
     for judge in result.judges:
         if sum(judge.gained + judge.lost):
@@ -50,38 +42,16 @@ def _show_truths(pairs: Pairs, out: Console) -> None:
     counts = [{(t.old, t.new): (t.pairs, t.parted) for t in side.truths} for side in sides]
     rows = [
         (means, *(cell for count in counts for cell in count.get(truth, (0, 0))))
-        for truth, means in _MEANS.items()
+        for truth, means in MEANS.items()
         if any(truth in count for count in counts)
     ]
     title = (
         f"The {pairs.what} gained and lost, by the features (joined, parted: in one cluster of one run only)"
     )
     out.print(table(title, ["", "gained", "joined", "lost", "parted"], rows))
-    for unequal, part in (("events", "set_aside"), ("features", "unequal")):
-        gained, lost = (getattr(side, part) for side in sides)
-        if gained or lost:
-            who = f"{number(gained)} gained and {number(lost)} lost"
-            out.print(Text(f"Not judged: {who}, of ids whose {unequal} are not equal.", "dim"))
-    for name, side in (("gained", pairs.gained), ("lost", pairs.lost)):
-        if side.sampled:
-            of = number(side.pairs - side.set_aside)
-            out.print(Text(f"Of those {name} a sample of {number(side.sample)} of {of} was judged.", "dim"))
+    for sentence in not_judged(pairs):
+        out.print(Text(sentence, "dim"))
     out.print()
-
-
-def _show_contradictions(result: Upgrade, out: Console) -> None:
-    """Edges that a run has against its own rule. Where that is exact, no spec explains them."""
-    for run, side, rules, has in (
-        ("A", result.edges.lost, [r for judge in result.judges for r in judge.rules_a], "old"),
-        ("B", result.edges.gained, [r for judge in result.judges for r in judge.rules_b], "new"),
-    ):
-        wrong = sum(truth.pairs for truth in side.truths if getattr(truth, has) == NO)
-        if wrong and not any(rule.startswith("agreement") for rule in rules):
-            what = (
-                f"{run} has {counted(wrong, 'edge')} that its own rule does not take: its engine is at fault"
-            )
-            out.print(Text(f"{what}; compare it with another engine's run of its spec.", "bold red"))
-            out.print()
 
 
 def _show_whys(edges: Pairs, out: Console) -> None:
@@ -123,17 +93,6 @@ def _show_missed(result: Upgrade, out: Console) -> None:
 
 
 def _pair(pair: Pair) -> Text:
-    numbers = ", ".join(
-        f"{printable(m.by, 12)} {number(m.numerator)}"
-        + (f"/{number(m.denominator)}" if m.denominator > 1 else "")
-        for m in pair.measures
-    )
-    why = pair.why or "not judgeable"
     names = f"  {printable(pair.id, 26)} with {printable(pair.earlier, 26)}"
-    places = {
-        (True, True): "in one cluster of both",
-        (True, False): "parted",
-        (False, True): "joined by others",
-    }
-    place = places.get((pair.together_a, pair.together_b), "in two clusters of both")
-    return Text.assemble(names, (f"\n      {numbers}{': ' if numbers else ''}{why}; {place}", "dim"))
+    numbers = measures(pair)
+    return Text.assemble(names, (f"\n      {numbers}{': ' if numbers else ''}{fate(pair, lost=True)}", "dim"))

@@ -55,7 +55,7 @@ from shared.run import Run, open_run
     multiple=True,
     metavar="CLASS=LIMIT",
     help="Differences allowed of a class (missing, extra, wrong, late, known, uncovered): a number, or a "
-    "share of A's items such as 0.01%  [the spec's gates, then 0].",
+    "share of A's items such as 0.01%  [the gates in A's spec, then 0].",
 )
 @click.option(
     "--allow-late", is_flag=True, help="Compare runs at two fences of one log; what only one saw is `late`."

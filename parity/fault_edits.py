@@ -1,6 +1,7 @@
 """What the faults of parity/faults.py do to the rows, files and manifests of copied runs."""
 
 import hashlib
+import math
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 
 from parity.forge import Rows, edit_manifest, edit_rows, files_of, overwrite
 from shared.contract import id_of
-from shared.run import MANIFEST
+from shared.run import MANIFEST, STAGES
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,14 @@ def change_field(stage: str, field: str, value: Callable[[Any], Any], **where: s
     return lambda runs: edit_rows(runs.b, stage, change)
 
 
+def change_all(stage: str, field: str, value: Callable[[Any], Any]) -> Callable[[Runs], None]:
+    def change(rows: Rows) -> None:
+        for row in rows:
+            row[field] = value(row[field])
+
+    return lambda runs: edit_rows(runs.b, stage, change)
+
+
 def lose(stage: str, **where: str) -> Callable[[Runs], None]:
     def change(rows: Rows) -> None:
         rows.remove(pick(rows, lambda row: all(row[name] == wanted for name, wanted in where.items())))
@@ -58,6 +67,11 @@ def lose(stage: str, **where: str) -> Callable[[Runs], None]:
 
 def repeat(stage: str) -> Callable[[Runs], None]:
     return lambda runs: edit_rows(runs.b, stage, lambda rows: rows.append(pick(rows)))
+
+
+def repeat_all(runs: Runs) -> None:
+    for stage in STAGES:
+        edit_rows(runs.b, stage, lambda rows: rows.extend(rows.copy()))
 
 
 def add_row(stage: str, **changes: Any) -> Callable[[Runs], None]:
@@ -84,6 +98,24 @@ def another_channel(rows: Rows) -> None:
     """Words found what another channel is said to have found."""
     row = pick(rows, lambda row: row["channel"] == "words")
     row["channel"] = min({row["channel"] for row in rows} - {"words"})
+
+
+def exchange(rows: Rows) -> None:
+    """Two items have each other's signature."""
+    one = pick(rows, lambda row: row["channel"] == "words")
+    other = pick(rows, lambda row: row["channel"] == "words" and row["signature"] != one["signature"])
+    one["signature"], other["signature"] = other["signature"], one["signature"]
+
+
+def to_itself(rows: Rows) -> None:
+    row = pick(rows)
+    rows.append(row | {"earlier": row["later"]})
+
+
+def reduce(rows: Rows) -> None:
+    for row in rows:
+        divisor = math.gcd(row["numerator"], row["denominator"])
+        row |= {name: row[name] // divisor for name in ("numerator", "denominator")}
 
 
 def swap_ends(rows: Rows) -> None:

@@ -83,6 +83,21 @@ RUN_FAULTS: Sequence[Fault] = (
         "a resurrected tombstone", "event", "wrong", lambda runs: edit_rows(runs.b, "items", edit.resurrect)
     ),
     _run(
+        "an id with a space behind it",
+        "event",
+        "missing",
+        edit.change_field("items", "id", lambda i: f"{i} "),
+        roots=2,
+    ),
+    _run(
+        "event times in seconds",
+        "event",
+        "wrong",
+        edit.change_all("items", "event_time", lambda t: t // 1000),
+        roots=None,
+    ),
+    _run("every row is there twice", "event", "wrong", edit.repeat_all, roots=None),
+    _run(
         "another error status",
         "features",
         "wrong",
@@ -100,6 +115,18 @@ RUN_FAULTS: Sequence[Fault] = (
         "features",
         "wrong",
         edit.change_field("verification", "record", edit.flip(9), channel="words"),
+    ),
+    _run(
+        "a token is there twice",
+        "features",
+        "wrong",
+        edit.change_field("verification", "record", lambda r: r[:8] + r, channel="words"),
+    ),
+    _run(
+        "tokens out of order",
+        "features",
+        "wrong",
+        edit.change_field("verification", "record", lambda r: r[8:] + r[:8], channel="words"),
     ),
     _run(
         "a record in the other byte order",
@@ -130,6 +157,13 @@ RUN_FAULTS: Sequence[Fault] = (
         "signature",
         "wrong",
         edit.change_field("signatures", "signature", lambda s: s[:-4]),
+    ),
+    _run(
+        "two signatures exchanged",
+        "signature",
+        "wrong",
+        lambda runs: edit_rows(runs.b, "signatures", edit.exchange),
+        roots=2,
     ),
     _run("a signature is lost", "signature", "missing", edit.lose("signatures")),
     _run(
@@ -164,6 +198,27 @@ RUN_FAULTS: Sequence[Fault] = (
     _run("an item that drew nobody", "candidate", "missing", edit.lose("candidates")),
     _run("an edge is lost", "match", "missing", edit.lose("edges")),
     _run("an edge that nobody found", "match", "extra", edit.add_row("edges", earlier="0", later="1")),
+    _run("an edge to nobody", "match", "extra", edit.add_row("edges", earlier="nobody sent me")),
+    _run(
+        "an edge of an item with itself",
+        "match",
+        "extra",
+        lambda runs: edit_rows(runs.b, "edges", edit.to_itself),
+    ),
+    _run(
+        "every edge is lost",
+        "match",
+        "missing",
+        lambda runs: edit_rows(runs.b, "edges", list.clear),
+        roots=None,
+    ),
+    _run(
+        "strengths in lowest terms",
+        "match",
+        "wrong",
+        lambda runs: edit_rows(runs.b, "edges", edit.reduce),
+        roots=None,
+    ),
     _run("an edge is there twice", "match", "wrong", edit.repeat("edges")),
     _run(
         "an edge with swapped ends", "match", "wrong", lambda runs: edit_rows(runs.b, "edges", edit.swap_ends)
@@ -181,6 +236,18 @@ RUN_FAULTS: Sequence[Fault] = (
     _run("a cluster row is lost", "cluster", "missing", edit.lose("clusters")),
     _run(
         "a cluster row of an unknown item", "cluster", "extra", edit.add_row("clusters", id="nobody sent me")
+    ),
+    _run(
+        "a member under an unknown head",
+        "cluster",
+        "wrong",
+        edit.change_field("clusters", "head", lambda _: "nobody sent me", channel="words"),
+    ),
+    _run(
+        "a head with a strength",
+        "cluster",
+        "wrong",
+        edit.change_field("clusters", "numerator", lambda n: n + 1, channel=""),
     ),
     _run(
         "a member that became a head",

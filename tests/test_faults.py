@@ -169,6 +169,13 @@ def test_verify_counts_no_other_roots(rule: str, tmp_path: Path) -> None:
         assert {d.cause for d in plain.differences} == {fault.stage}
 
 
+def test_rows_that_are_there_twice_are_no_two_members_of_a_bucket(base: harness.Base, tmp_path: Path) -> None:
+    twice = next(fault for fault in RUN_FAULTS if fault.name == "every row is there twice")
+    runs = harness.inject(base, twice, tmp_path)
+    result = diff(open_run(runs.a), open_run(runs.b), Options(verify=True))
+    assert {count.cause for count in result.causes if count.total} == {"event"}
+
+
 def test_the_library_is_whole() -> None:
     faults = [*RUN_FAULTS, *STATE_FAULTS, *CODE_FAULTS]
     assert len({fault.name for fault in faults}) == len(faults) >= 60

@@ -35,8 +35,8 @@ class Pair:
 
 
 def pairs_of(faults: Sequence[Fault]) -> list[tuple[Fault, Fault]]:
-    """All pairs of two stages: at one stage the second would find the first one's row changed."""
-    single = [fault for fault in faults if fault.stage in CAUSES and fault.mode == "plain"]
+    """All pairs of two stages (at one the second would find the first one's row changed), in some rows."""
+    single = [f for f in faults if f.stage in CAUSES and f.mode == "plain" and f.roots is not None]
     return [(one, other) for one, other in combinations(single, 2) if one.stage != other.stage]
 
 

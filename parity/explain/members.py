@@ -18,7 +18,8 @@ Int64s = npt.NDArray[np.int64]
 
 
 def bucket_members(run: Run, spec: Spec, entries: Collection[Entry]) -> dict[Entry, pa.Array]:
-    """binary, sorted: the priority keys of each bucket's members. An item that is not indexed is none.
+    """binary, sorted: the priority keys of each bucket's members, each once however often its rows are there.
+    An item that is not indexed is none.
 
     Memory: a batch, and the ids of the buckets' members.
     """
@@ -28,6 +29,7 @@ def bucket_members(run: Run, spec: Spec, entries: Collection[Entry]) -> dict[Ent
     place = pc.index_in(ids, value_set=known)
     there = place.is_valid()
     members = pa.table({"bucket": pa.array(number).filter(there), "key": keys.take(place.filter(there))})
+    members = members.group_by(["bucket", "key"]).aggregate([])
     members = members.sort_by([("bucket", "ascending"), ("key", "ascending")])
     starts = np.searchsorted(members.column("bucket").to_numpy(), np.arange(len(wanted) + 1))
     in_order = members.column("key").combine_chunks()

@@ -201,7 +201,9 @@ def _write_records(
             keep = pc.and_(below, pc.is_in(table.column("offset"), mine.combine_chunks()))
             parts.setdefault(entry.partition, []).append(table.filter(keep))
     if not any(table.num_rows for tables in parts.values() for table in tables):
-        raise SourceError(f"{source} has no records of these ids; name the lake that the sides are of")
+        raise SourceError(
+            f"{source} has no records of these ids: nobody sent them, or it is not the lake of the sides"
+        )
     files: list[LakeFile] = []
     for partition, tables in sorted(parts.items()):
         records = pa.concat_tables(tables).sort_by("offset")

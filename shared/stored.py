@@ -59,10 +59,10 @@ class Event:
         return self.status in INDEXED
 
     @property
-    def counted(self) -> tuple[str, int, int, int, bytes, str]:
-        """What counts for parity: not where the record lies, nor when it was appended."""
+    def counted(self) -> tuple[str, int, int, int, bytes]:
+        """What of the event counts for parity: not where the record lies, nor when it was appended."""
         times = (self.event_time, self.version_time, self.effective_time)
-        return (self.op, *times, self.digest, self.status)
+        return (self.op, *times, self.digest)
 
     def key(self, item: str) -> bytes:
         """The priority key."""

@@ -34,6 +34,9 @@ def rocksdb() -> Iterator[Store]:
             store.close()
 
 
+ENGINES = pytest.mark.parametrize("engine", [memory, rocksdb])
+
+
 @given(history=histories(), seed=st.integers(0, 2**32))
 def test_any_history_in_any_order_ends_as_the_oracle_says(history: History, seed: int) -> None:
     check_one_order(memory, history, seed)
@@ -52,7 +55,7 @@ def check_one_order(engine: Open, history: History, seed: int) -> None:
             judge(expected, stream_through(store, spec_of(history.spec), order))
 
 
-@pytest.mark.parametrize("engine", [memory, rocksdb])
+@ENGINES
 # 1160: a component split by a lost edge. 7, 10, 23: buckets full enough to see a draw off by one.
 @pytest.mark.parametrize("seed", [1160, 7, 10, 11, 12, 13, 23])
 def test_seeded_histories(engine: Open, seed: int) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from parity.explain.document import to_json
 from parity.explain.explain import explain
+from parity.explain.faults import STAGE_OF
 from parity.explain.lines_later import cluster_lines
 from parity.explain.result import Decision, Explanation
 from parity.explain.runs import RunSide
@@ -109,8 +110,7 @@ def test_times_that_do_not_follow(told: Told) -> None:
 def test_status_is_the_features_matter(told: Told) -> None:
     _, said = told("items", changed({"id": "h"}, status="no_features"))
     assert said[0] == (
-        "They part at event because the rows of h differ: status ok in A and no_features in B; the event is "
-        "the same."
+        "They part at features because the status of h is ok in A and no_features in B; the event is the same."
     )
     assert "at features: the status of h is no_features; its payload in the lake gives ok" in said[2]
 
@@ -285,8 +285,9 @@ def test_rows_of_what_is_not_in_the_index(told: Told) -> None:
 def test_a_row_that_is_there_twice(told: Told, stage: str) -> None:
     by = STAGES[stage].shard_by
     found, said = told(stage, lambda rows: [*rows, next(row for row in rows if row[by] == "h")], "h")
-    assert found.parting is None and not found.sound
-    assert f"{stage} has 2 rows of h where one may be" in said[2]
+    assert found.parting is not None and found.parting.stage == STAGE_OF[stage]
+    assert f"{stage} has 2 rows of h in B, more than in A" in said[0]
+    assert f"{stage} has 2 rows of h where one may be" in said[1]
 
 
 def test_all_of_an_id_on_one_side_alone(made: Made, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from parity.explain.sources import event_faults, feature_faults
 from shared.stored import NOTHING, Strength
 
 STAGES = ("event", "features", "signature", "bucket", "candidate", "match", "cluster")
-_STAGE_OF = {
+STAGE_OF = {
     "items": "event",
     "verification": "features",
     "signatures": "signature",
@@ -40,7 +40,7 @@ def _of(g: Gathered, item: str) -> Iterator[tuple[str, str]]:
     """(stage, text)"""
     for table, name, rows in g.repeated:
         if name == item:
-            yield _STAGE_OF[table], f"{table} has {rows} rows of {words.name(item)} where one may be"
+            yield STAGE_OF[table], f"{table} has {rows} rows of {words.name(item)} where one may be"
     yield from (("event", text) for text in event_faults(g, item))
     yield from feature_faults(g, item)
     yield from (("bucket", text) for text in _buckets(g, item))

@@ -53,8 +53,8 @@ class Gathered:
         return earlier, later
 
     def has(self, item: str) -> bool:
-        """Whether anything at all is stored of an id."""
-        return any(
+        """Whether anything at all is stored of an id, if only that another matches it."""
+        return any(item in own for own in self.edges.values()) or any(
             item in part
             for part in (self.events, self.pieces, self.held, self.drew, self.edges, self.later, self.places)
         )

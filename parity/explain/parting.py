@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from parity.explain import sums, words
+from parity.explain.faults import STAGE_OF
 from parity.explain.gather import Gathered
 from parity.explain.result import STAGES, Parting
 from parity.explain.side import Side
@@ -28,6 +29,21 @@ def parting(a: Gathered, b: Gathered, side_a: Side, side_b: Side) -> Parting | N
 
 def _differs(a: Gathered, b: Gathered, stage: str, item: str) -> str:
     """In words; empty where both sides store the same."""
+    return _rows(a, b, stage, item) or _once(a, b, stage, item)
+
+
+def _rows(a: Gathered, b: Gathered, stage: str, item: str) -> str:
+    """Whether one side has a row more often than the other."""
+    one, other = ({t: n for t, name, n in g.repeated if (name, STAGE_OF[t]) == (item, stage)} for g in (a, b))
+    for table in one | other:
+        if one.get(table) != other.get(table):
+            has, lacks, rows = (a, b, one) if one.get(table, 1) > other.get(table, 1) else (b, a, other)
+            found = f"{rows[table]} rows of {words.name(item)} in {has.name}"
+            return f"{table} has {found}, more than in {lacks.name}"
+    return ""
+
+
+def _once(a: Gathered, b: Gathered, stage: str, item: str) -> str:
     if stage == "event":
         return _event(a, b, item)
     if stage in _TABLES:
@@ -57,7 +73,7 @@ def _event(a: Gathered, b: Gathered, item: str) -> str:
     ]
     text = f"the rows of {name} differ: {', '.join(fields)}"
     if (one.op, one.event_time, one.digest) == (other.op, other.event_time, other.digest):
-        return f"{text}; the event is the same" if one.status != other.status else text
+        return text
     won = winner(a.about.spec.times, item, one, other)
     if won is None:
         return text
@@ -79,6 +95,10 @@ def _fields(one: Event, other: Event) -> Iterator[tuple[str, object, object]]:
 
 def _features(a: Gathered, b: Gathered, stage: str, item: str) -> str:
     spec = a.about.spec
+    one, other = (g.events.get(item) for g in (a, b))
+    if one is not None and other is not None and one.status != other.status:
+        of = f"the status of {words.name(item)}"
+        return f"{of} is {one.status} in {a.name} and {other.status} in {b.name}; the event is the same"
     table, column = _TABLES[stage]
     rules = {channel.name: channel.match.rule for channel in spec.channels}
     for order, channel in enumerate(spec.channels):

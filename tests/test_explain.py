@@ -110,7 +110,8 @@ def test_times_that_do_not_follow(told: Told) -> None:
 def test_status_is_the_features_matter(told: Told) -> None:
     _, said = told("items", changed({"id": "h"}, status="no_features"))
     assert said[0] == (
-        "They part at features because the status of h is ok in A and no_features in B; the event is the same."
+        "They part at features because the status of h is ok in A and no_features in B; the event is the "
+        "same."
     )
     assert "at features: the status of h is no_features; its payload in the lake gives ok" in said[2]
 
@@ -287,7 +288,7 @@ def test_a_row_that_is_there_twice(told: Told, stage: str) -> None:
     found, said = told(stage, lambda rows: [*rows, next(row for row in rows if row[by] == "h")], "h")
     assert found.parting is not None and found.parting.stage == STAGE_OF[stage]
     assert f"{stage} has 2 rows of h in B, more than in A" in said[0]
-    assert f"{stage} has 2 rows of h where one may be" in said[1]
+    assert f"{stage} has 2 rows of h where one may be" in said[2]
 
 
 def test_all_of_an_id_on_one_side_alone(made: Made, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_photographs_with_four_variants_each(count: int, kafka_logs: Logs, spark
     found = evaluate(runs.stream, truth)
     print(count, "photographs,", pairs, "true pairs:", found)
     assert evaluate(runs.batch, truth) == found and found["pairs"] == pairs
-    # Measured with 60: 1. With all: edges 0.9586 and 1, clusters 0.9670 and 0.9924, since words match 37 pairs
+    # Measured with 60: 1. With all: edges 0.9586 and 1, clusters 0.9670 and 0.9924, for words match 37 pairs
     # of photographs that show one carpet, floor or print, or one shirt twice; these are labelled as nothing,
     # or as other items, and all their variants come with them.
     for by in ("edges", "clusters"):

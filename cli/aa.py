@@ -58,10 +58,10 @@ def command(
     otherwise, batches of any size, records that come twice, and restarts. What differs is noise, by which any
     other difference would have to be judged: it must be zero. Exit status 0: it is. 1: it is not. 2: cannot.
     """
-    from shared.errors import SourceError
+    from shared.durable import require_new
 
-    if keep and keep.exists() and any(keep.iterdir()):
-        raise SourceError(f"{keep} is not empty; name a new folder with --keep")
+    if keep:
+        require_new(keep, "name a new folder with --keep")
     with TemporaryDirectory(prefix="crossfade-aa-") as temporary:
         folder = keep or Path(temporary)
         runs = {

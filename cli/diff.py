@@ -98,6 +98,8 @@ def command(
         others = {"--known": known_file, "--allow-late": allow_late, "--engine spark": engine == "spark"}
         others |= {} if html_file else {"--lake": lake}  # which has the pictures
         refuse_with_upgrade(others)
+    if master and engine != "spark":
+        raise click.UsageError("--master is for --engine spark; give both, or neither")
     if lake and no_lake:
         raise click.UsageError("--lake and --no-lake contradict each other; give one of them")
     runs = open_run(run_a), open_run(run_b)

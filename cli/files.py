@@ -7,9 +7,14 @@ from shared.errors import CrossfadeError
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """CrossfadeError where it cannot be written."""
+    """Whole or not at all; into a device, a pipe or a link's file as far as it takes it, for these stay what
+    they are. CrossfadeError where it cannot be written.
+    """
     try:
-        write_bytes(path, data)
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            path.write_bytes(data)
+        else:
+            write_bytes(path, data)
     except OSError as error:
         raise CrossfadeError(
             f"{path} cannot be written ({error.strerror}); name a file in a folder that is there"

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from shared.errors import NO_ROOM, CrossfadeError
+from shared.errors import NO_ROOM, UNUSABLE, CrossfadeError
 
 # Help lines stand here, so that `crossfade --help` imports no command: the command `x` is the
 # attribute `command` of the module `cli.x` (a hyphen: an underscore there).
@@ -107,9 +107,14 @@ def _status(call: Callable[[], Any]) -> int:
     except BrokenPipeError:
         return _hang_up()
     except OSError as error:
-        if error.errno not in NO_ROOM:
+        if error.errno in NO_ROOM:
+            sentence = f"{error}; make room and run it again: what was finished is kept"
+        elif error.errno in UNUSABLE and error.filename is not None:
+            path = os.fsdecode(error.filename)
+            sentence = f"{path} cannot be used ({error.strerror}); name another, or make it usable"
+        else:
             return _bug()
-        click.echo(f"crossfade: {error}; make room and run it again: what was finished is kept", err=True)
+        click.echo(f"crossfade: {sentence}", err=True)
         return CrossfadeError.exit_status
     except Exception:
         return _bug()

@@ -27,12 +27,12 @@ def command(folder: Path, keep: Path | None, master: str | None, as_json: bool) 
     from parity.bundle import read_bundle, recorded_of
     from parity.diff import diff
     from parity.explain.runs import RunSide
-    from shared.errors import SourceError
+    from shared.durable import require_new
     from shared.run import open_run
 
     bundle = read_bundle(folder)
-    if keep and keep.exists() and any(keep.iterdir()):
-        raise SourceError(f"{keep} is not empty; name a new folder with --keep")
+    if keep:
+        require_new(keep, "name a new folder with --keep")
     with TemporaryDirectory(prefix="crossfade-replay-") as temporary:
         work = keep or Path(temporary)
         runs = _run_both(bundle.spec, folder / "lake", work, master)

@@ -14,18 +14,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from parity.explain.given import drawn_given, entries_given
 from parity.explain.side import Side
 from parity.result import CAUSES
-from shared import contract, lsh
-from shared.durable import write_json
+from shared import contract
+from shared.durable import require_new, write_json
 from shared.errors import SourceError, SpecError
 from shared.events import parse
 from shared.fence import Fence
-from shared.heads import key_id
 from shared.lake import Lake, LakeFile, file_tables, read_lake, write_lake, write_lake_file
 from shared.shape import ANY, FLAG, OBJECT, TEXT, WHOLE, Each, Shape, read_json, require, shown
 from shared.spec import Spec, from_dict, to_dict
-from shared.stored import bucket_entries
 
 FORMAT = 1
 FILE = "bundle.json"
@@ -60,8 +59,7 @@ class Bundle:
 
 def write_bundle(folder: Path, ids: Sequence[str], sides: Sequence[Side], lake_folder: Path) -> Bundle:
     """Write a new folder. SourceError where it is not empty, or the lake is none or of another log."""
-    if folder.exists() and any(folder.iterdir()):
-        raise SourceError(f"{folder} is not empty; name a new folder with --bundle")
+    require_new(folder, "name a new folder with --bundle")
     lake = read_lake(lake_folder)
     if lake is None:
         raise SourceError(
@@ -171,19 +169,9 @@ def _involved(ids: Sequence[str], sides: Sequence[Side]) -> tuple[set[str], bool
 
 
 def _drawn(side: Side, ids: Sequence[str]) -> set[str]:
-    spec, events = side.about.spec, side.events(ids)
-    entries = {item: bucket_entries(spec, pieces) for item, pieces in side.pieces(ids).items()}
-    members = side.members({entry for own in entries.values() for entry in own})
-    found: set[str] = set()
-    for item, own in entries.items():
-        for entry in own:
-            keys = members[entry].to_pylist() if entry in members else []
-            if item not in events or (key := events[item].key(item)) not in keys:
-                continue
-            draws, rank = spec.channels[entry[0]].draws, keys.index(key)
-            end, start = lsh.draw_bounds(rank, draws.first, draws.near)
-            found |= {key_id(other).decode() for other in [*keys[:end], *keys[start:rank]]}
-    return found
+    events = side.events(ids)
+    entries = entries_given(side.about.spec, events, side.pieces(ids))
+    return set().union(*drawn_given(side, events, entries).values())
 
 
 def _write_records(

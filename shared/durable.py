@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from shared.errors import CrossfadeError
+from shared.errors import CrossfadeError, SourceError
 
 LOCK_SECONDS = 30.0
 
@@ -39,6 +39,14 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
     """`write_whole` for a JSON object."""
     write_bytes(path, orjson.dumps(data, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
+
+
+def require_new(folder: Path, advice: str) -> None:
+    """SourceError where there is anything but an empty folder, or nothing."""
+    if folder.exists() and not folder.is_dir():
+        raise SourceError(f"{folder} is no folder; {advice}")
+    if folder.exists() and any(folder.iterdir()):
+        raise SourceError(f"{folder} is not empty; {advice}")
 
 
 def sync_folder(folder: Path) -> None:

@@ -9,6 +9,18 @@ import errno
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """The disk, or what this user or process may have of it, is full."""
 
+UNUSABLE = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+)
+"""A path may not be used, or not as what it should be: whoever named it can tell."""
+
 
 class CrossfadeError(Exception):
     """Something the user can act on. `str(error)` is the whole message; no traceback is shown."""

@@ -11,6 +11,7 @@ import pyarrow as pa
 from shared import run
 from shared.contract import contract_id
 from shared.digests import shards
+from shared.durable import require_new
 from shared.errors import SourceError
 from shared.fence import Fence
 from shared.heads import key_id
@@ -52,8 +53,7 @@ def export(
             f"the state stands at {at.describe()} and not at the fence asked for, {fence.describe()}; "
             f"consume with --until-fence, or take a snapshot with --snapshot-at"
         )
-    if output.exists() and any(output.iterdir()):
-        raise SourceError(f"{output} is not empty; name a new folder, or remove it")
+    require_new(output, "name a new folder, or remove it")
     stages, seconds = {}, {}
     for stage, rows in (
         (run.ITEMS, _scan("items", _items)),

@@ -17,8 +17,10 @@ from rich.console import Console
 
 import cli
 from cli.backfill import Shown
+from cli.files import write_file
 from cli.main import COMMANDS, main
-from shared.errors import CrossfadeError
+from shared.durable import require_new
+from shared.errors import CrossfadeError, SourceError
 from tests import runs
 from tests.runs import head, sample
 
@@ -100,6 +102,47 @@ def test_errors_become_statuses(broken: Any, error: BaseException, status: int, 
     assert shown.exit_code == status and text in shown.stderr
     assert ("Traceback" in shown.stderr) == (status == 70)
     assert shown.stdout == ""
+
+
+def test_a_path_that_may_not_be_used_is_named(broken: Any, tmp_path: Path) -> None:
+    """And no bug: whoever named it can tell."""
+    (tmp_path / "file").touch()
+    try:
+        (tmp_path / "file" / "x").mkdir()
+    except OSError as error:
+        broken(error)
+    shown = crossfade("demo")
+    assert shown.exit_code == 2 and f"{tmp_path}/file/x cannot be used (Not a directory)" in shown.stderr
+
+
+def test_what_may_be_asked_of_a_new_folder(tmp_path: Path) -> None:
+    require_new(tmp_path / "none", "")
+    require_new(tmp_path, "")
+    (tmp_path / "file").touch()
+    with pytest.raises(SourceError, match="/file is no folder; name another"):
+        require_new(tmp_path / "file", "name another")
+    with pytest.raises(SourceError, match="is not empty; name another"):
+        require_new(tmp_path, "name another")
+
+
+class TestWriteFile:
+    def test_a_link_stays_a_link(self, tmp_path: Path) -> None:
+        """And so does a device: whoever runs as root would have replaced /dev/null."""
+        (tmp_path / "link").symlink_to(tmp_path / "target")
+        write_file(tmp_path / "link", b"1")
+        assert (tmp_path / "link").is_symlink() and (tmp_path / "target").read_bytes() == b"1"
+
+    def test_a_pipe_is_written_to(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+        write_file(tmp_path / "pipe", b"2")
+        assert os.read(reader, 9) == b"2" and (tmp_path / "pipe").is_fifo()
+        os.close(reader)
+
+    def test_a_full_device_is_said(self) -> None:
+        with pytest.raises(CrossfadeError, match="/dev/full cannot be written"):
+            write_file(Path("/dev/full"), b"3")
+        assert Path("/dev/full").is_char_device()
 
 
 @pytest.mark.parametrize("arguments", [["nonsense"], ["diff"], ["diff", "--nonsense"], ["spec", "nonsense"]])

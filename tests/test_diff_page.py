@@ -330,6 +330,17 @@ class TestCommand:
             edit_manifest(Path(name), lambda m, name=name: m["input"].update(lake=f"lake-{name}"))
         assert "not looked at: the runs name two, lake-a and lake-b (give --lake)" in crossfade().output
 
+    @pytest.mark.parametrize(
+        ("options", "says"),
+        [
+            (["--lake", "a", "--no-lake"], "--lake and --no-lake contradict each other"),
+            (["--master", "local[2]"], "--master is for --engine spark"),
+        ],
+    )
+    def test_options_that_do_not_go_together(self, options: list[str], says: str) -> None:
+        done = crossfade(*options)
+        assert done.exit_code == 2 and says in done.stderr
+
     def test_without_the_lake_there_are_no_texts(self) -> None:
         edit_rows(
             Path("b"), "clusters", lambda rows: rows.__setitem__(1, dict(rows[1], head="d", numerator=8))

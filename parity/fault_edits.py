@@ -244,6 +244,12 @@ def forge_behind_digests(runs: Runs) -> None:
     edit_manifest(runs.b, lambda m: [m["stages"][s].update(digests=before[s]) for s in stages])
 
 
+def copy_file(runs: Runs) -> None:
+    """As a retry of a task may leave one."""
+    file = files_of(runs.b, "edges")[0]
+    shutil.copy(file, file.with_name("part-copy.parquet"))
+
+
 def duplicate_file(runs: Runs) -> None:
     """A shard file is there twice, and the manifest lists both: every row of it twice."""
     file = files_of(runs.b, "items")[0]

@@ -350,6 +350,7 @@ RUN_FAULTS: Sequence[Fault] = (
         "status is not there",
         edit.rewrite("items", lambda table: table.drop_columns("status")),
     ),
+    _run("a shard file is there twice", REFUSED, "is not in the manifest", edit.copy_file),
     _run("a shard file is listed twice", REFUSED, "the manifest gives items", edit.duplicate_file),
     _run(
         "a byte of a file flipped",

@@ -1,7 +1,7 @@
 """Is a run what its manifest says? Files by size and footer always; every byte and row with --verify."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import partial
 from typing import Any
 
@@ -17,9 +17,10 @@ from shared.stage_writer import CONTRACT_KEY
 
 
 def check_files(run: Run) -> None:
-    """Every file exists with its size and its footer's rows, and the counts add up. Raises SourceError."""
+    """Every file exists with its size and its footer's rows, and no other; the counts add up. SourceError."""
     for name in STAGES:
         entry = run.manifest["stages"][name]
+        _require_no_other(run, name, {file["path"] for file in entry["files"]})
         for file in entry["files"]:
             _check_file(run, STAGES[name], file)
         in_files = sum(file["rows"] for file in entry["files"])
@@ -60,6 +61,16 @@ def read_checked(run: Run, stage: Stage, shards: Iterable[int]) -> pa.Table:
     stated = {shard: digest for shard, digest in run.digests(stage.name).items() if int(shard, 16) in wanted}
     _require(run, stage.name, stated, _digest(run, stage, table).to_json())
     return table
+
+
+def _require_no_other(run: Run, name: str, listed: Collection[str]) -> None:
+    """No Parquet file beside those listed, but for names that readers of a folder pass over."""
+    for path in sorted((run.path / name).glob("[!._]*.parquet")):
+        if f"{name}/{path.name}" not in listed:
+            raise SourceError(
+                f"{path} is not in the manifest, and whoever reads the folder reads its rows too; remove it, "
+                f"or write the run again"
+            )
 
 
 def _check_file(run: Run, stage: Stage, entry: dict[str, Any]) -> None:

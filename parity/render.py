@@ -9,7 +9,7 @@ from parity.coverage import Coverage
 from parity.fields import FieldDifference
 from parity.regrouping import ClusterComparison, Regrouping
 from parity.result import Difference, Gate, Result, Side
-from parity.show import counted, facts, number, printable, table
+from parity.show import counted, explain_command, facts, number, printable, table
 from shared.fence import Fence
 
 SHOWN = 20
@@ -100,6 +100,9 @@ def _show_differences(result: Result, out: Console) -> None:
         out.print(Text(f"First {len(shown)} of {of} ids and edges that differ (field: A | B)", "bold"))
         for difference in shown:
             show_difference(difference, out)
+        command = explain_command(shown[0].ids, (result.a.path, result.b.path))
+        out.print(Text("Why, stage by stage:", "dim"))
+        out.print(Text(f"  {command}", "dim"), soft_wrap=True)  # to be copied as it is
         out.print()
 
 

@@ -51,6 +51,11 @@ class Difference:
     explains: int
     rule: str = ""
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """One, or of an edge both."""
+        return (self.id,) if self.earlier is None else (self.id, self.earlier)
+
 
 @dataclass(frozen=True)
 class CauseCount:

@@ -1,5 +1,6 @@
 """What all terminal output has in common: 100 columns, plain tables, and ids that cannot harm a terminal."""
 
+import shlex
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -37,6 +38,16 @@ def number(value: int) -> str:
 def counted(count: int, noun: str) -> str:
     """Such as "1 pair" or "1,200 pairs"."""
     return f"{number(count)} {noun}{'' if count == 1 else 's'}"
+
+
+def explain_command(ids: Sequence[str], runs: Sequence[str]) -> str:
+    """The command that explains one or two ids of two runs; a general one where a shell could not be given
+    them."""
+    if any(printable(word) != word for word in (*ids, *runs)):
+        ids, runs = ["ID"], ["A", "B"]
+    places = [word for run in runs for word in ("--at", run)]
+    words = [*places, "--", *ids] if any(item.startswith("-") for item in ids) else [*ids, *places]
+    return " ".join(["crossfade explain", *map(shlex.quote, words)])
 
 
 def facts(rows: Iterable[tuple[str, str]]) -> Table:

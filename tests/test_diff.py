@@ -7,7 +7,7 @@ from parity.diff import Options, diff
 from parity.document import to_json
 from parity.render import show
 from parity.result import Difference, Result
-from parity.show import WIDTH, console
+from parity.show import WIDTH, console, explain_command
 from shared.contract import contract_id
 from shared.run import open_run
 from shared.spec import from_dict, load, to_dict
@@ -331,6 +331,19 @@ def test_counts_are_exact_beyond_what_is_listed() -> None:
     runs.write(Path("b"), b)
     result = diff(open_run("a"), open_run("b"), Options(listed=2))
     assert result.total == 7 and len(result.differences) == 2 and result.causes[0].wrong == 7
+
+
+@pytest.mark.parametrize(
+    ("ids", "says"),
+    [
+        (["a"], "a --at r/a --at 'r b'"),
+        (["it's", "b"], """'it'"'"'s' b --at r/a --at 'r b'"""),
+        (["a", "-b"], "--at r/a --at 'r b' -- a -b"),
+        (["\x1b"], "ID --at A --at B"),
+    ],
+)
+def test_the_command_that_explains(ids: list[str], says: str) -> None:
+    assert explain_command(ids, ["r/a", "r b"]) == f"crossfade explain {says}"
 
 
 def differing() -> Result:

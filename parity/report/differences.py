@@ -1,12 +1,11 @@
 """The differences one by one, with the fields in which the sides differ, and the command that says why."""
 
-import shlex
 from collections.abc import Iterable, Sequence
 
 from parity.fields import FieldDifference, Value
 from parity.markup import Html, name, table, text
 from parity.result import Difference, Result
-from parity.show import counted, number, printable
+from parity.show import counted, explain_command, number
 
 LISTED = 200
 OPEN = 10  # of them seen at once; the others open on request
@@ -99,10 +98,5 @@ def _dead_letters(reasons: Iterable[FieldDifference]) -> Html:
 
 
 def _why(result: Result, first: Difference) -> str:
-    """The command that explains the first; a general one where a shell could not be given its id."""
-    ids = [first.id, *([first.earlier] if first.earlier is not None else [])]
-    words = [*ids, "--at", result.a.path, "--at", result.b.path]
-    if any(printable(word) != word for word in words):
-        words = ["ID", "--at", "A", "--at", "B"]
-    command = " ".join(["crossfade explain", *map(shlex.quote, words)])
+    command = explain_command(first.ids, (result.a.path, result.b.path))
     return f'<p class="why">Why: <code>{text(command)}</code> shows the first of them stage by stage.</p>'

@@ -64,7 +64,7 @@ from shared.run import Run, open_run
     "--upgrade",
     is_flag=True,
     help="RUN of an old spec and RUN of a new one over the same events: what is gained and lost, judged by "
-    "the features. Gates: event, features, lost, unjudged, parted  [0; parted: any number].",
+    "the features. Gates: event, dropped, features, lost, unjudged, parted  [0; parted: any number].",
 )
 @click.option(
     "--engine",

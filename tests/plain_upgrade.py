@@ -71,6 +71,12 @@ class Upgrade:
                 kinds[name] = "extra" if rows[0] is None else "missing" if rows[1] is None else "wrong"
         return kinds
 
+    def dropped(self) -> int:
+        """Items that have features in A and not in B, though the event is the same."""
+        equal = self.a.items.keys() & self.b.items.keys() - self.unequal_events().keys()
+        statuses = [[side.items[name]["status"] for side in (self.a, self.b)] for name in equal]
+        return sum(one == "ok" and other != "ok" for one, other in statuses)
+
     def side(self, family: str, which: str) -> Side:
         has, other = (self.b, self.a) if which == "gained" else (self.a, self.b)
         unequal = self.unequal_events()

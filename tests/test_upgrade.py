@@ -69,6 +69,7 @@ def check(result: Upgrade, a: Run, b: Run) -> None:
     assert (events.missing, events.extra, events.wrong) == tuple(
         kinds[k] for k in ("missing", "extra", "wrong")
     )
+    assert events.dropped == plain.dropped()
     for family, found in (("edges", result.edges), ("memberships", result.memberships)):
         assert (found.kept, found.other_channel, found.other_numbers) == plain.kept(family)
         sizes = tuple(len(side.pairs(family)) for side in (plain.a, plain.b))
@@ -259,6 +260,14 @@ def test_fewer_draws_lose_what_is_true(scenario_runs: Callable[[str], Run]) -> N
         count for truth, count in truths(result.edges.lost).items() if truth[1] == "yes"
     )
     assert found["lost"] > found["parted"] >= 0
+
+
+def test_items_that_the_new_spec_does_not_take_are_dropped(scenario_runs: Callable[[str], Run]) -> None:
+    """Their edges are true by no rule of it, and yet are gone."""
+    result = upgrade(scenario_runs(""), scenario_runs("shorter payloads"))
+    assert result.events.dropped > 0 and result.edges.lost.pairs > 0 == result.edges.lost.true("yes")
+    assert [gate.kind for gate in result.gates if not gate.passed] == ["dropped"]
+    assert "items that A has features of" in " ".join(fits(result).split())
 
 
 def test_every_why_is_met(scenario_runs: Callable[[str], Run]) -> None:

@@ -37,7 +37,10 @@ td b { font-weight: 600; }
   border-radius: 99px; border: 1px solid var(--line); white-space: nowrap; }
 .kind.missing, .kind.extra, .kind.wrong, .kind.uncovered, .state.failed { color: var(--bad);
   background: var(--bad-paper); border-color: transparent; }
-.kind.late, .kind.known { color: var(--warn); background: var(--warn-paper); border-color: transparent; }
+.kind.event, .kind.dropped, .kind.features, .kind.lost, .kind.unjudged { color: var(--bad);
+  background: var(--bad-paper); border-color: transparent; }
+.kind.late, .kind.known, .kind.parted { color: var(--warn); background: var(--warn-paper);
+  border-color: transparent; }
 .state.ok { color: var(--good); background: var(--good-paper); border-color: transparent; }
 .state.failed { font-weight: 600; }
 details { margin: 0 0 20px; } summary { cursor: pointer; color: var(--accent); }

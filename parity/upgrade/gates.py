@@ -7,10 +7,11 @@ from parity.result import Gate
 from parity.upgrade.result import UNKNOWN, YES, Events, Pairs
 from shared.errors import CrossfadeError
 
-# event: ids whose events are not equal. features: ids, of the pairs looked at, with other features in B.
+# event: ids whose events are not equal. dropped: items that have features in A and none in B.
+# features: ids, of the pairs looked at, with other features in B.
 # lost: edges of A alone that are true by the new rule. unjudged: edges of A alone of which nobody knows.
 # parted: of `lost`, those whose ends are in one cluster of A and in two of B.
-GATES = ("event", "features", "lost", "unjudged", "parted")
+GATES = ("event", "dropped", "features", "lost", "unjudged", "parted")
 # Whoever allows losses may say how many of them the clusters must make up for.
 _UNLIMITED = ("parted",)
 
@@ -26,6 +27,7 @@ def judge_gates(
         raise CrossfadeError(f"gate {unknown[0]!r} is none of an upgrade's classes {', '.join(GATES)}")
     found = {
         "event": (events.total, items),
+        "dropped": (events.dropped, items),
         "features": (unequal_features, items),
         "lost": (edges.lost.estimated(edges.lost.true(YES)), edges.in_a),
         "unjudged": (edges.lost.estimated(edges.lost.true(UNKNOWN)), edges.in_a),

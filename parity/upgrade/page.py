@@ -24,6 +24,7 @@ _KINDS = {
 }
 _CLASSES = {
     "event": "ids whose events are not equal",
+    "dropped": "items with features in A and none in B",
     "features": "ids with other features from one event",
     "lost": "edges of A that B misses by its own rule",
     "unjudged": "edges of A alone that nobody can judge",

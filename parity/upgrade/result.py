@@ -48,6 +48,11 @@ class Events:
         """Ids, and dead letter reasons whose counts differ."""
         return self.missing + self.extra + self.wrong + len(self.dead_letters)
 
+    @property
+    def dropped(self) -> int:
+        """Items with equal events that have features in A, and in B another status and so none."""
+        return sum(change.items for change in self.statuses if change.a == "ok")
+
 
 @dataclass(frozen=True)
 class Truth:

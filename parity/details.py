@@ -36,7 +36,11 @@ def with_fields(a: Run, b: Run, differences: Sequence[Difference]) -> tuple[Diff
         for table in _TABLES[difference.cause]:
             ids[table] |= {difference.id, difference.earlier or difference.id}
     found = {table: _fields(a, b, table, wanted) for table, wanted in ids.items()}
-    return tuple(replace(d, fields=tuple(_of(d, found))) for d in differences)
+    return tuple(replace(d, fields=tuple(_of(d, found)) or _EQUAL) for d in differences)
+
+
+# Found only where a run was held against itself: parity/unmoved.py.
+_EQUAL = (FieldDifference("row", None, None, "equal in both, and does not follow from its own run"),)
 
 
 def _of(difference: Difference, found: Found) -> Iterator[FieldDifference]:

@@ -20,6 +20,7 @@ from parity.regrouping import ClusterComparison, compare_clusters
 from parity.result import CAUSES, CLASSES, CauseCount, Difference, KnownUse, Result, Side, StageCount
 from parity.rows import Change, changes, differing_shards
 from parity.spread import Spread, one_by_one
+from parity.unmoved import convicted, suspects
 from shared.run import STAGES, Run
 
 LISTED = 1000  # differences kept with their fields; all are counted
@@ -61,8 +62,10 @@ def diff(a: Run, b: Run, options: Options | None = None) -> Result:
     coverage = cover((a, b), options.lake) if options.lake else ()
     found = {name: changes(a, b, stage, late, options.spread) for name, stage in STAGES.items()}
     components = a.manifest["contract"]["clusters"]["rule"] == "components"
-    held = hold(a, b, found) if options.verify else None
-    differences, uses = _known(a, b, charge(found, Evidence(a, b), components, held), options)
+    near = suspects(a, b, found) if options.verify and late else {}
+    held = hold(a, b, found, near) if options.verify else None
+    rows = convicted(found, near, held) if held else found
+    differences, uses = _known(a, b, charge(rows, Evidence(a, b), components, held), options)
     dead = dead_letters(a, b)
     causes = tuple(_count(cause, differences, dead, late) for cause in CAUSES)
     uncovered = sum(held.total for held in coverage)

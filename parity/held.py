@@ -24,7 +24,7 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Held:
-    """wrong: by table, the keys of differing rows that do not follow from their own run, on either side.
+    """wrong: by table, the keys of rows held that do not follow from their own run, on either side.
 
     misplaced: ids whose bucket entries, or whose draws though these are equal in both runs, are not what
     their own run gives: what is drawn near them cannot be judged. damaged: ids whose features and signature
@@ -42,11 +42,18 @@ def differing_ids(changes: Mapping[str, Sequence[Change]]) -> list[str]:
     return sorted({change.key[0] for found in changes.values() for change in found})
 
 
-def hold(a: Run, b: Run, changes: Mapping[str, Sequence[Change]]) -> Held:
-    """Hold every differing row of the first MOST_HELD ids against its own run."""
-    ids = differing_ids(changes)[:MOST_HELD]
+def hold(
+    a: Run, b: Run, changes: Mapping[str, Sequence[Change]], suspects: Mapping[str, Sequence[Change]]
+) -> Held:
+    """Hold every differing row of the first MOST_HELD ids against its own run; then suspects."""
+    differing = differing_ids(changes)[:MOST_HELD]
+    others = [item for item in differing_ids(suspects) if item not in set(differing)]
+    ids = [*differing, *others[: MOST_HELD - len(differing)]]
     known = set(ids)
-    keys = {table: {c.key for c in found if c.key[0] in known} for table, found in changes.items()}
+    keys = {
+        table: {c.key for c in (*found, *suspects.get(table, ())) if c.key[0] in known}
+        for table, found in changes.items()
+    }
     changed = [c.key[0] for c in changes["items"] if c.key[0] in known and c.kind == "wrong" and not c.late]
     events_a, events_b = (RunSide(run).events(changed) for run in (a, b))
     held = [_Own(a, ids, keys, events_b), _Own(b, ids, keys, events_a)] if ids else []
@@ -56,7 +63,7 @@ def hold(a: Run, b: Run, changes: Mapping[str, Sequence[Change]]) -> Held:
     }
     misplaced = frozenset(item for one in held for item in one.misplaced())
     damaged = frozenset(item for one in held for item, _, _ in one.damage)
-    return Held(wrong, misplaced, damaged, len(ids))
+    return Held(wrong, misplaced, damaged, len(differing))
 
 
 class _Own:

@@ -45,11 +45,10 @@ def differing_ids(changes: Mapping[str, Sequence[Change]]) -> list[str]:
 def hold(
     a: Run, b: Run, changes: Mapping[str, Sequence[Change]], suspects: Mapping[str, Sequence[Change]]
 ) -> Held:
-    """Hold every differing row of the first MOST_HELD ids against its own run; then suspects."""
+    """Hold every differing row of the first MOST_HELD ids against its own run, and all suspects."""
     differing = differing_ids(changes)[:MOST_HELD]
-    others = [item for item in differing_ids(suspects) if item not in set(differing)]
-    ids = [*differing, *others[: MOST_HELD - len(differing)]]
-    known = set(ids)
+    known = {*differing, *differing_ids(suspects)}
+    ids = sorted(known)
     keys = {
         table: {c.key for c in (*found, *suspects.get(table, ())) if c.key[0] in known}
         for table, found in changes.items()

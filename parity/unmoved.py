@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from parity.explain.given import entries_given
 from parity.explain.runs import RunSide
-from parity.held import Held
+from parity.held import MOST_HELD, Held, differing_ids
 from parity.rows import Change
 from shared.heads import key_id
 from shared.run import CLUSTERS, Run
@@ -25,12 +25,14 @@ Changes = Mapping[str, Sequence[Change]]  # by table
 def suspects(a: Run, b: Run, changes: Changes) -> Changes:
     """The draws, edges and cluster rows near late events that do not differ, as changes to be judged.
 
-    Reads all signatures and cluster rows of both runs. Memory: the ids near.
+    Of so many ids as are not taken by those that differ, MOST_HELD in all. Reads all signatures and cluster
+    rows of both runs.
     """
     late = {change.key[0] for change in changes["items"] if change.late}
-    if not late:
+    room = MOST_HELD - len(differing_ids(changes))
+    if not late or room <= 0:
         return {}
-    near = sorted(_in_their_buckets((a, b), late) | _in_their_clusters((a, b), late))
+    near = sorted(_in_their_buckets((a, b), late) | _in_their_clusters((a, b), late))[:room]
     edges: set[tuple[str, str]] = set()
     heads: dict[str, set[str]] = defaultdict(set)
     for side in (RunSide(a), RunSide(b)):

@@ -44,6 +44,7 @@ def _rows(a: Gathered, b: Gathered, stage: str, item: str) -> str:
 
 
 def _once(a: Gathered, b: Gathered, stage: str, item: str) -> str:
+    """Of an id with as many rows on both sides."""
     if stage == "event":
         return _event(a, b, item)
     if stage in _TABLES:

@@ -1,7 +1,6 @@
 """The store in RocksDB, through rocksdict's raw mode. One process owns it; others may read along."""
 
 import os
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -146,26 +145,25 @@ class RocksStore(_Opened):
 
 
 class RocksReader(_Opened):
-    """RocksDB's secondary instance: it takes no lock and writes nothing into the state's folder.
+    """A read-only database: it takes no lock and writes nothing into the state's folder.
 
     It stands where the state stood when it was opened, at one commit, the log of what is not in files yet
-    included.
+    included; files that the owner removes later stay open. (A secondary instance of RocksDB would pass over a
+    file that is missing, to an older version of the family.)
     """
 
     def __init__(self, path: Path) -> None:
         if not (path / "CURRENT").exists():
             raise SourceError(f"{path} holds no state; name the --state folder of a consumer, or a snapshot")
-        self._scratch = tempfile.TemporaryDirectory(prefix="crossfade-reader-")  # RocksDB's own log
         for wait in (*_RETRY_SECONDS, None):
             try:
                 self._db = self._open(path)
                 break
             except Exception as error:  # rocksdict raises bare Exceptions
                 if wait is None:
-                    self._scratch.cleanup()
                     raise SourceError(
                         f"the state in {path} cannot be read: {error}; if a consumer works in it, try again, "
-                        f"or read a snapshot of it (`crossfade consume --snapshot-at`)"
+                        f"or read a snapshot of it (`crossfade consume --snapshot-at`); if none does, {AGAIN}"
                     ) from error
                 time.sleep(wait)
         self._open_families(path)
@@ -173,15 +171,10 @@ class RocksReader(_Opened):
     def _open(self, path: Path) -> Rdict:
         logs = list(path.glob("*.log"))
         families = {name: _options() for name in FAMILIES}
-        access = AccessType.secondary(self._scratch.name)
-        opened = Rdict(str(path), _options(), column_families=families, access_type=access)
+        opened = Rdict(str(path), _options(), column_families=families, access_type=AccessType.read_only())
         # RocksDB passes over a log that the owner removed meanwhile, and with it over what was only in there:
         # some families would stand at other commits than others.
         if not all(log.exists() for log in logs):
             opened.close()
             raise SourceError("its consumer moved records into files meanwhile")
         return opened
-
-    def close(self) -> None:
-        super().close()
-        self._scratch.cleanup()

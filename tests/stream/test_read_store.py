@@ -101,3 +101,40 @@ def test_a_state_that_went_away(tmp_path: Path) -> None:
     shutil.rmtree(folder)
     with pytest.raises(SourceError, match="holds no state"):
         read_store(folder)
+
+
+def write_a_file(folder: Path, values: bytes) -> None:
+    store = open_store(folder)
+    store.write({family: {b"%05d" % n: values for n in range(2_000)} for family in ("items", "edges")})
+    store.close()
+    open_store(folder).close()  # moves the log into files
+
+
+def test_files_that_the_owner_removes_stay_readable(tmp_path: Path) -> None:
+    for values in (b"1", b"2"):
+        write_a_file(tmp_path / "state", values)
+    owner = open_store(tmp_path / "state")
+    reader = read_store(tmp_path / "state")
+    before = set((tmp_path / "state").glob("*.sst"))
+    owner._families["items"].compact_range(None, None)  # type: ignore[attr-defined]
+    assert not before <= set((tmp_path / "state").glob("*.sst"))
+    assert [value for _, value in reader.scan("items")] == [b"2"] * 2_000
+    reader.close()
+    owner.close()
+
+
+def test_every_file_that_is_lost_or_cut_is_noticed(tmp_path: Path) -> None:
+    """A reader that passed over one would export a part of the state as if it were all."""
+    for values in (b"1", b"2"):
+        write_a_file(tmp_path / "state", values)
+    files = sorted(path.name for path in (tmp_path / "state").glob("*.sst"))
+    assert len(files) >= 4
+    for name in files:
+        for damage in (Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:-9])):
+            shutil.copytree(tmp_path / "state", tmp_path / "copy")
+            damage(tmp_path / "copy" / name)
+            with pytest.raises(
+                SourceError, match=r"(?s)copy cannot be read: .*with a new --state"
+            ):
+                read_store(tmp_path / "copy")
+            shutil.rmtree(tmp_path / "copy")

@@ -98,6 +98,8 @@ def command(
         others = {"--known": known_file, "--allow-late": allow_late, "--engine spark": engine == "spark"}
         others |= {} if html_file else {"--lake": lake}  # which has the pictures
         refuse_with_upgrade(others)
+    outputs = [Path(file) for file in (json_file, html_file) if file is not None and file != "-"]
+    _require_apart(outputs, [Path(run_a), Path(run_b), *([lake] if lake else [])])
     if master and engine != "spark":
         raise click.UsageError("--master is for --engine spark; give both, or neither")
     if lake and no_lake:
@@ -128,6 +130,16 @@ def command(
         write_file(Path(json_file), to_json(result))
     show(result, console())
     return 0 if result.passed else 1
+
+
+def _require_apart(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
+    """A result is no file of what is compared, nor of another result."""
+    for file in outputs:
+        for folder in inputs:
+            if file.resolve().is_relative_to(folder.resolve()):
+                raise click.UsageError(f"{file} lies in {folder}, which is read; name another file")
+    if len({file.resolve() for file in outputs}) < len(outputs):
+        raise click.UsageError(f"--json and --html both name {outputs[0]}; name two files")
 
 
 def _spark(master: str | None) -> Spread:

@@ -9,6 +9,7 @@ from cli.files import write_file
 from parity.gates import parse_gates
 from parity.show import console
 from parity.upgrade.document import to_json
+from parity.upgrade.gates import GATES
 from parity.upgrade.render import show
 from parity.upgrade.upgrade import Options, upgrade
 from shared.run import Run
@@ -19,7 +20,7 @@ def refuse_with_upgrade(others: Mapping[str, object]) -> None:
     if given := [name for name, value in others.items() if value]:
         raise click.UsageError(
             f"{given[0]} is for runs of one contract, and --upgrade compares an old spec with a new one; "
-            f"give one of them"
+            f"give one of them (with --upgrade, --lake is where --html takes pictures from)"
         )
 
 
@@ -34,7 +35,7 @@ def run_upgrade(
     gates: Sequence[str],
 ) -> int:
     """The exit status. lake: for the pictures of the page; why_no_lake: where there is none."""
-    result = upgrade(run_a, run_b, Options(verify=verify, gates=parse_gates(gates)))
+    result = upgrade(run_a, run_b, Options(verify=verify, gates=parse_gates(gates, GATES)))
     if html_file:
         from parity.upgrade.page import upgrade_page  # with Pillow, which tables do without
 

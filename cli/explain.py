@@ -90,7 +90,8 @@ def _open(place: Path, verify: bool, open_states: ExitStack) -> Side:
         run = open_run(place)
         if verify:
             verify_contents(run)
-        check_files(run)
+        else:
+            check_files(run)
         return RunSide(run)
     if not (place / "CURRENT").exists():  # RocksDB's own pointer to its files
         raise SourceError(

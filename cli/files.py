@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from shared.durable import write_bytes
-from shared.errors import CrossfadeError
+from shared.errors import NO_ROOM, CrossfadeError
 
 
 def write_file(path: Path, data: bytes) -> None:
@@ -16,6 +16,8 @@ def write_file(path: Path, data: bytes) -> None:
         else:
             write_bytes(path, data)
     except OSError as error:
+        if isinstance(error, BrokenPipeError) or error.errno in NO_ROOM:
+            raise  # cli/main.py knows what to say
         raise CrossfadeError(
             f"{path} cannot be written ({error.strerror}); name a file in a folder that is there"
         ) from error

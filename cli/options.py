@@ -42,6 +42,8 @@ class EventTime(click.ParamType[int]):
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if len(str(value)) == 8 and str(value).isdigit():
+            self.fail(f"{value} may be a date or milliseconds; write a date as 2024-01-31", param, ctx)
         try:
             return int(value)
         except ValueError:

@@ -65,6 +65,14 @@ def write_bundle(folder: Path, ids: Sequence[str], sides: Sequence[Side], lake_f
         raise SourceError(
             f"{lake_folder} is no lake; a bundle takes its events from one: name it with --lake"
         )
+    reached = lake.fence.positions()
+    for side in sides:
+        for item, event in side.events(ids).items():
+            if event.offset >= reached.get(event.partition, 0):
+                raise SourceError(
+                    f"{lake_folder} ends before the record of {shown(item)} in {side.about.path} (partition "
+                    f"{event.partition}, offset {event.offset}); archive the topic on, then make the bundle"
+                )
     fences = [side.about.fence for side in sides if side.about.fence]
     if any((f.cluster, f.topic) != (lake.fence.cluster, lake.fence.topic) for f in fences):
         raise SourceError(f"{lake_folder} is a lake of another log than the sides'; name theirs with --lake")
@@ -98,6 +106,8 @@ def read_bundle(folder: Path) -> Bundle:
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise SourceError(f"{file} is not of format {FORMAT}, which this version reads")
     require(data, _SHAPE, str(file), "make the bundle again")
+    if not data["ids"] or not data["recorded"]:
+        raise SourceError(f"{file} names no ids, or nothing that was recorded of them; make the bundle again")
     if lost := [item for said in data["recorded"].values() for item in data["ids"] if item not in said]:
         raise SourceError(f"{file}: nothing is recorded of {shown(lost[0])}; make the bundle again")
     try:
@@ -153,19 +163,18 @@ def recorded_of(side: Side, ids: Collection[str]) -> dict[str, Recorded]:
 
 def _involved(ids: Sequence[str], sides: Sequence[Side]) -> tuple[set[str], bool]:
     """(the ids, whom they draw, and whoever's edges and heads decided about those; whether that is all)."""
-    involved = set(ids)
-    for side in sides:
-        involved |= _drawn(side, ids)
-    front = involved
-    while front and len(involved) <= MOST_IDS:
+    nearest = dict.fromkeys(ids)  # in order: what is cut off is what is farthest
+    front = {other for side in sides for other in _drawn(side, ids)} - nearest.keys()
+    nearest |= dict.fromkeys(sorted(front))
+    front = set(nearest)
+    while front and len(nearest) <= MOST_IDS:
         near: set[str] = set()
         for side in sides:
             near |= {other for matches in side.edges(front).values() for other in matches}
             near |= {place.head for place in side.places(front).values()}
-        front = near - involved
-        involved |= front
-    kept = {*ids, *sorted(involved)[:MOST_IDS]}
-    return kept, len(kept) == len(involved)
+        front = near - nearest.keys()
+        nearest |= dict.fromkeys(sorted(front))
+    return set(list(nearest)[:MOST_IDS]), len(nearest) <= MOST_IDS
 
 
 def _drawn(side: Side, ids: Sequence[str]) -> set[str]:
@@ -180,7 +189,10 @@ def _write_records(
     """The records of these ids in a lake of their own, at their own offsets; how many."""
     wanted = pa.array(sorted(ids), pa.string())
     parts: dict[int, list[pa.Table]] = {}
-    ends = {p: max(f.positions().get(p, 0) for f in fences or [lake.fence]) for p in lake.fence.positions()}
+    ends = {
+        p: min(end, max(f.positions().get(p, 0) for f in fences or [lake.fence]))
+        for p, end in lake.fence.positions().items()
+    }
     for entry in lake.files:
         for table in file_tables(source, entry):
             events = parse(table).events

@@ -33,7 +33,8 @@ def check_files(run: Run) -> None:
 
 
 def verify_contents(run: Run, spread: Spread = one_by_one) -> None:
-    """Read everything: file checksums, and the digests of the rows. Raises SourceError."""
+    """`check_files`, and read everything: file checksums, and the digests of the rows. Raises SourceError."""
+    check_files(run)
     files = [(name, file) for name in STAGES for file in run.manifest["stages"][name]["files"]]
     found = spread(partial(_verify_file, run), files)
     for name in STAGES:
@@ -77,6 +78,8 @@ def _check_file(run: Run, stage: Stage, entry: dict[str, Any]) -> None:
     path = run.path / entry["path"]
     try:
         size = path.stat().st_size
+    except PermissionError as error:
+        raise SourceError(f"{path} cannot be read ({error.strerror}); may you read it?") from error
     except OSError as error:
         raise SourceError(
             f"{path} is missing ({error.strerror}), but the manifest lists it; {DAMAGED}"
@@ -87,6 +90,8 @@ def _check_file(run: Run, stage: Stage, entry: dict[str, Any]) -> None:
         footer = pq.read_metadata(path)
         rows, contract = footer.num_rows, (footer.metadata or {}).get(CONTRACT_KEY)
         columns = footer.schema.to_arrow_schema()
+    except PermissionError as error:
+        raise SourceError(f"{path} cannot be read (Permission denied); may you read it?") from error
     except (OSError, pa.ArrowException) as error:
         raise SourceError(f"{path} is no Parquet file ({error}); {DAMAGED}") from error
     if contract != run.contract_id.encode():

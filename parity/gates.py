@@ -1,6 +1,6 @@
 """How many differences of each class a migration tolerates: by the spec's [gates], or by option."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
 from parity.result import CLASSES, CauseCount, Gate
@@ -11,15 +11,26 @@ from shared.spec import GATES, LIMIT
 _UNLIMITED = ("late", "known")
 
 
-def parse_gates(texts: Iterable[str]) -> dict[str, str]:
-    """{class: limit} of options such as wrong=10 or missing=0.01%. Raises CrossfadeError."""
+def parse_gates(texts: Iterable[str], kinds: Sequence[str] = GATES) -> dict[str, str]:
+    """{class: limit} of options such as wrong=10 or missing=0.01%. Raises CrossfadeError where one is none,
+    before anything is compared.
+    """
     found: dict[str, str] = {}
     for text in texts:
         kind, equals, limit = text.partition("=")
         if not equals:
             raise CrossfadeError(f"gate {text!r} is not CLASS=LIMIT, such as wrong=10 or missing=0.01%")
         found[kind.strip()] = limit.strip()
+    require_kinds(found, kinds)
+    for kind, limit in found.items():
+        limit_of(kind, limit, 1)
     return found
+
+
+def require_kinds(limits: Iterable[str], kinds: Sequence[str]) -> None:
+    """CrossfadeError where one is none of these classes."""
+    if unknown := sorted(set(limits) - set(kinds)):
+        raise CrossfadeError(f"gate {unknown[0]!r} is none of the classes {', '.join(kinds)}")
 
 
 def judge(
@@ -29,8 +40,7 @@ def judge(
 
     Raises CrossfadeError where a class or a limit is none.
     """
-    if unknown := sorted(set(limits) - set(GATES)):
-        raise CrossfadeError(f"gate {unknown[0]!r} is none of the classes {', '.join(GATES)}")
+    require_kinds(limits, GATES)
     counts = list(causes)
     found = {kind: sum(getattr(count, kind) for count in counts) for kind in CLASSES} | {
         "uncovered": uncovered

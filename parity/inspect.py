@@ -35,7 +35,7 @@ def describe(path: Path, verify: bool = False) -> dict[str, Any] | None:
 
 
 def describe_run(run: Run) -> dict[str, Any]:
-    """Counts, sizes and distributions of a run. Memory: 8 bytes a cluster row, and a batch."""
+    """Counts, sizes and distributions of a run. Memory: what `cluster_sizes` needs, and a batch."""
     check_files(run)
     manifest = run.manifest
     sizes, largest = cluster_sizes(run, LARGEST)

@@ -63,7 +63,7 @@ def read_rules(path: Path) -> tuple[Rule, ...]:
     """SourceError, with the rule and what to do, where the file is not as above."""
     try:
         data = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SourceError(f"the known differences {path} cannot be read: {error}") from error
     entries = data.get("known")
     if set(data) != {"known"} or not isinstance(entries, list):
@@ -104,7 +104,7 @@ def apply_rules(
 ) -> tuple[list[Difference], tuple[KnownUse, ...]]:
     """(the same differences, the matched ones with the class `known`; what became of each rule).
 
-    The first rule that matches counts. An expired rule makes nothing known, and fails if it matches.
+    The first rule that matches counts. An expired rule makes nothing known, and fails in any case.
     Differences must have their fields where a rule names one.
     """
     found = dict.fromkeys(rules, 0)

@@ -32,8 +32,8 @@ class Late:
         """Of rows of `side` (0 = A): does the event lie past the other's fence, or is it too old there?"""
         offsets, partitions = (items.column(name).to_numpy() for name in ("offset", "partition"))
         own, other = (
-            np.array([fence.positions().get(int(partition), 0) for partition in partitions], np.int64)
-            for fence in (self.fences[side], self.fences[1 - side])
+            np.array([positions.get(partition, 0) for partition in partitions.tolist()], np.int64)
+            for positions in (self.fences[side].positions(), self.fences[1 - side].positions())
         )
         past = (offsets >= other) & (offsets < own)  # past its own fence it is nobody's late event
         old = items.column("version_time").to_numpy() < self.horizons[1 - side]

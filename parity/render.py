@@ -221,7 +221,7 @@ def _verdict(result: Result) -> Text:
         return Text(f"PARITY: all {number(rows_a)} rows are equal.", "bold green")
     found = f"{counted(result.total, 'difference')}; {counted(differ, 'row')} in all that are not equal"
     if result.uncovered:
-        found += f"; {counted(result.uncovered, 'id')} not as the lake has them"
+        found += f"; {number(result.uncovered)} not as the lake has them"
     if result.passed:
         explained = sum(count.explains for count in result.causes)
         return Text(f"WITHIN GATES: {found}; {number(explained)} of them explained.", "bold yellow")

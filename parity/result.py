@@ -16,7 +16,7 @@ CLASSES = ("missing", "extra", "wrong", "late", "known")
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two runs. stands_at: its fence or event set. counts: of its items by status."""
+    """One of the two runs. stands_at: its fence or event set."""
 
     path: str
     engine: str

@@ -1,6 +1,7 @@
 """A file of labelled pairs: two ids a line, with commas, tabs or blanks between them, a header or none."""
 
 import csv
+import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,11 +50,13 @@ def read_pairs(path: Path, known: pa.ChunkedArray) -> Pairs:
 
 def _rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
     """(line, fields) of the lines that are not blank."""
-    first = next((line for line in text.splitlines() if line.strip()), "")
+    lines = text.split("\n")  # and at nothing else: an id may hold any other line's end
+    first = next((line for line in lines if line.strip()), "")
     separator = next((s for s in "\t," if s in first), None)
-    lines = text.splitlines()
     reader: Iterable[list[str]] = (
-        csv.reader(lines, delimiter=separator, strict=True) if separator else (line.split() for line in lines)
+        csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+        if separator
+        else (line.split() for line in lines)
     )
     number = 0
     try:

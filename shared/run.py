@@ -174,6 +174,8 @@ class Run:
 def require_columns(file: Path, stage: Stage, found: pa.Schema) -> None:
     """SourceError where a file has other columns or types than the stage: readers would cast them."""
     named = {field.name: field.type for field in found}
+    if len(named) < len(found):
+        raise SourceError(f"{file} has a column twice; {DAMAGED}")
     for field in stage.schema:
         kind = named.pop(field.name, "not there")
         if kind != field.type:

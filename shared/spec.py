@@ -144,7 +144,7 @@ def load(name_or_path: str) -> Spec:
             ) from error
     try:
         return from_dict(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise SpecError(f"spec {name_or_path} is not TOML: {error}") from error
     except SpecError as error:
         raise SpecError(f"spec {name_or_path}: {error}") from error

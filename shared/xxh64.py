@@ -180,13 +180,16 @@ def binary_buffers(array: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[
     return data, offsets.astype(np.int64)
 
 
+_NOTHING = np.empty(0, np.uint64)
+
+
 def hash_binary(array: pa.Array, seed: int) -> npt.NDArray[np.uint64]:
     """XXH64 of every item of a binary or string array; uint64[n]. A null item gives 0.
 
     `seed` is an unsigned 64-bit integer. Works on Arrow buffers, slices included.
     """
-    if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks()
+    if isinstance(array, pa.ChunkedArray):  # which one array of 32-bit offsets may not hold
+        return np.concatenate([_NOTHING, *(hash_binary(chunk, seed) for chunk in array.chunks)])
     data, offsets = binary_buffers(array)
     hashes: npt.NDArray[np.uint64] = _hash_slices(data, offsets, np.uint64(seed))
     if array.null_count:

@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from parity.bundle import FILE, read_bundle, recorded_of, write_bundle
+from parity.explain.given import drawn_given, entries_given
 from parity.explain.runs import RunSide
 from shared.errors import SourceError
+from shared.events import parse
+from shared.lake import file_tables, read_lake
 from shared.run import Run
 from stream.rehearsal import rehearse
 from tests.batch.running import make_lake
@@ -80,6 +83,8 @@ def test_refusals(run: tuple[Run, Path], tmp_path: Path) -> None:
     for change, sentence in (
         ({"format": 9}, "is not of format 1"),
         ({"contract_id": "0" * 32}, "has contract 000"),
+        ({"ids": []}, "names no ids"),
+        ({"recorded": {}}, "nothing that was recorded"),
     ):
         file.write_text(json.dumps(whole | change))
         with pytest.raises(SourceError, match=sentence):
@@ -87,3 +92,31 @@ def test_refusals(run: tuple[Run, Path], tmp_path: Path) -> None:
     file.write_text("{")
     with pytest.raises(SourceError, match="cannot be read"):
         read_bundle(tmp_path / "b")
+
+
+def test_a_lake_that_ends_before_the_record(run: tuple[Run, Path], tmp_path: Path) -> None:
+    """It would say that it has read up to the sides' fence, and replay that nobody sent the event."""
+    history = random_history(7)
+    last = max(run[0].read("items").to_pylist(), key=lambda row: (row["partition"], row["offset"]))
+    place = (last["partition"], last["offset"])
+    before = [record for record in history.records if record[0] != place[0] or record[1] < place[1]]
+    with pytest.raises(SourceError, match=r"ends before the record of .* archive the topic on"):
+        write_bundle(tmp_path / "b", [last["id"]], [RunSide(run[0])], make_lake(tmp_path / "short", before))
+
+
+def test_of_too_many_ids_the_nearest_are_kept(
+    run: tuple[Run, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever their names: the id itself first, then whom it draws."""
+    side, lake = RunSide(run[0]), run[1]
+    drawn = {row["id"]: row["pairs"] for row in run[0].read("candidates").to_pylist()}
+    item = max(drawn, key=lambda name: (drawn[name], name))
+    monkeypatch.setattr("parity.bundle.MOST_IDS", 1 + drawn[item])
+    bundle = write_bundle(tmp_path / "b", [item], [side], lake)
+    events = side.events([item])
+    near = drawn_given(side, events, entries_given(run[0].spec, events, side.pieces([item])))[item]
+    names = set()
+    for entry in read_lake(tmp_path / "b" / "lake").files:  # type: ignore[union-attr]
+        for table in file_tables(tmp_path / "b" / "lake", entry):
+            names |= set(parse(table).events.column("id").to_pylist())
+    assert not bundle.whole and names == {item, *near}

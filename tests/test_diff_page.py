@@ -335,6 +335,8 @@ class TestCommand:
         [
             (["--lake", "a", "--no-lake"], "--lake and --no-lake contradict each other"),
             (["--master", "local[2]"], "--master is for --engine spark"),
+            (["--json", "b/manifest.json"], "b/manifest.json lies in b, which is read"),
+            (["--json", "page.html"], "--json and --html both name page.html"),
         ],
     )
     def test_options_that_do_not_go_together(self, options: list[str], says: str) -> None:

@@ -56,6 +56,17 @@ def test_separators(run: Path, text: str) -> None:
     assert judge(run, text).edges == Score(4, 2, 2)
 
 
+def test_an_id_may_hold_what_else_ends_a_line(tmp_path: Path) -> None:
+    """Only a line feed does here, and in quotes not even that."""
+    names = ["a\u2028b", "c\x0bd", "e\nf"]
+    rows = {
+        "items": [item(name) for name in names],
+        "edges": [edge(names[0], names[1]), edge(names[1], names[2])],
+    }
+    result = judge(runs.write(tmp_path / "run", rows), 'a\u2028b,c\x0bd\nc\x0bd,"e\nf"\n')
+    assert result.edges == Score(2, 2, 2)
+
+
 def test_order_and_repeats_do_not_matter(run: Path) -> None:
     result = judge(run, "b,a\na,b\na,b\ne,d\n")
     assert result.edges == Score(4, 2, 2)

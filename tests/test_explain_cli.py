@@ -133,7 +133,7 @@ def test_verify_reads_all_of_a_run(made: Made) -> None:
     assert crossfade("a", "--at", "run", "--verify").exit_code == 0
     (file,) = (made.run / "edges").glob("*.parquet")
     data = bytearray(file.read_bytes())
-    data[-100] ^= 1  # in the footer's text: the size and the rows are right
+    data[60] ^= 1  # in the rows: the size and the footer are right
     file.write_bytes(data)
     assert "does not have the manifest's checksum" in crossfade("a", "--at", "run", "--verify").output
 

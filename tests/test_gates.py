@@ -2,6 +2,7 @@ import pytest
 
 from parity.gates import judge, parse_gates
 from parity.result import CAUSES, CauseCount
+from parity.upgrade.gates import GATES as UPGRADE
 from shared.errors import CrossfadeError, SpecError
 from shared.spec import from_dict, load, to_dict
 
@@ -49,3 +50,15 @@ def test_the_spec_carries_gates() -> None:
     for gates in ({"recall": 1}, {"wrong": -1}, {"wrong": "some"}, {"wrong": True}, 7):
         with pytest.raises(SpecError, match="gates"):
             from_dict(data | {"gates": gates})
+
+
+@pytest.mark.parametrize("gate", ["wrogn=1", "wrong=1 %", "wrong=-1", "lost=1"])
+def test_an_option_that_is_no_gate_is_refused_before_anything_is_compared(gate: str) -> None:
+    with pytest.raises(CrossfadeError):
+        parse_gates([gate])
+
+
+def test_the_gates_of_an_upgrade_are_others() -> None:
+    assert parse_gates(["lost=1", "dropped=2%"], UPGRADE) == {"lost": "1", "dropped": "2%"}
+    with pytest.raises(CrossfadeError, match="gate 'missing' is none of the classes event"):
+        parse_gates(["missing=1"], UPGRADE)

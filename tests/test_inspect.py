@@ -83,6 +83,13 @@ def test_a_damaged_run(run: Path) -> None:
     assert shown.exit_code == 2 and "clusters/part-0.parquet is missing" in shown.output
 
 
+@pytest.mark.parametrize("options", [(), ("--verify",)])
+def test_a_run_that_lost_a_file(run: Path, options: tuple[str, ...]) -> None:
+    next((run / "edges").glob("*.parquet")).unlink()
+    shown = CliRunner().invoke(main, ["inspect", str(run), *options])
+    assert shown.exit_code == 2 and "is missing" in shown.stderr
+
+
 def test_what_is_neither(tmp_path: Path) -> None:
     shown = inspect(tmp_path)
     assert shown.exit_code == 2 and shown.output.startswith("crossfade: ") and shown.output.count("\n") == 1

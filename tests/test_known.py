@@ -7,8 +7,9 @@ from parity.diff import Options, diff
 from parity.document import document
 from parity.known import read_rules
 from parity.result import Result
-from shared.errors import SourceError
+from shared.errors import CrossfadeError, SourceError, SpecError
 from shared.run import open_run
+from shared.spec import load
 from tests import runs
 from tests.runs import head, sample, signature
 
@@ -124,4 +125,13 @@ def test_a_registry_that_is_none(tmp_path: Path, old: str, new: str, sentence: s
 def test_two_rules_of_one_name(tmp_path: Path) -> None:
     (tmp_path / "known.toml").write_text(RULE + RULE)
     with pytest.raises(SourceError, match="two rules named 'new decoder'"):
+        read_rules(tmp_path / "known.toml")
+
+
+@pytest.mark.parametrize("text", ["x = " + "[" * 5_000, "x = " + "9" * 5_000])
+def test_toml_beyond_what_can_be_read(tmp_path: Path, text: str) -> None:
+    (tmp_path / "known.toml").write_text(text)
+    with pytest.raises(SpecError):
+        load(str(tmp_path / "known.toml"))
+    with pytest.raises(CrossfadeError, match="cannot be read"):
         read_rules(tmp_path / "known.toml")

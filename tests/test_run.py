@@ -8,7 +8,7 @@ from shared import contract
 from shared.durable import write_bytes
 from shared.errors import SourceError
 from shared.fence import Fence
-from shared.run import EDGES, ITEMS, MANIFEST, STAGES, open_run, read_back
+from shared.run import EDGES, ITEMS, MANIFEST, STAGES, open_run, read_back, require_columns
 from shared.spec import load
 from tests import runs
 from tests.runs import sample
@@ -155,3 +155,9 @@ def test_columns_are_not_null(tmp_path: Path) -> None:
     for stage in STAGES.values():
         assert not any(field.nullable for field in stage.schema)
         assert stage.schema.field("shard").type == pa.int32()
+
+
+def test_a_file_with_a_column_twice(tmp_path: Path) -> None:
+    schema = pa.schema([*ITEMS.schema, pa.field("id", pa.string())])
+    with pytest.raises(SourceError, match=r"items\.parquet has a column twice"):
+        require_columns(tmp_path / "items.parquet", ITEMS, schema)

@@ -88,14 +88,14 @@ def crossfade(*arguments: str) -> Any:
 class TestCommand:
     def test_over_the_gates_is_1(self) -> None:
         shown = crossfade("diff", "a", "b", "--upgrade", "--verify", "--json", "found.json")
-        assert shown.exit_code == 1 and "OVER THE GATES (event, lost)" in shown.output
+        assert shown.exit_code == 1 and "OVER THE GATES (event, lost, unjudged)" in shown.output
         found = orjson.loads(Path("found.json").read_bytes())
         assert (found["format"], found["verdict"], found["verified"]) == (
             "crossfade-upgrade", "over the gates", True,
         )  # fmt: skip
 
     def test_within_gates_is_0(self) -> None:
-        gates = ("--gate", "event=2", "--gate", "lost=60%")
+        gates = ("--gate", "event=2", "--gate", "lost=60%", "--gate", "unjudged=1")
         shown = crossfade("diff", "a", "b", "--upgrade", *gates, "--json", "-")
         assert shown.exit_code == 0 and orjson.loads(shown.output)["verdict"] == "within gates"
         assert crossfade("diff", "a", "b", "--upgrade", *gates, "--gate", "parted=0").exit_code == 1
@@ -132,7 +132,7 @@ class TestPage:
         lake = texts_lake([event(name, time) for name, time in times.items() if name != "c"])
         text = self.page("--lake", str(lake))
         page = check_harmless(text)
-        assert "Over the gates: event, lost." in page.text
+        assert "Over the gates: event, lost, unjudged." in page.text
         assert page.text.count("the lake has no such record") == 6  # c, wherever it is shown
         golden_files.check("upgrade-page.html", stable(stable_page(text)))
 

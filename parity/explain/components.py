@@ -35,11 +35,12 @@ def components(side: Side, ids: Collection[str]) -> dict[str, Component]:
     """The component of each of these ids."""
     near = side.linked(ids, MOST_MEMBERS)
     of: dict[str, Component] = {}
+    wanted = set(ids)
     for item in ids:
         if item not in of:
             members = _reached(item, near)
             component = Component(frozenset(members), members <= near.keys())
-            of |= dict.fromkeys(members & set(ids), component)
+            of |= dict.fromkeys(members & wanted, component)
     return of
 
 

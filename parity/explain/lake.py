@@ -100,10 +100,10 @@ class LakeRecords:
                 path = self.folder / file.path
                 try:
                     table = pq.read_table(path, filters=pc.field("offset") == offset, partitioning=None)
-                except (OSError, pa.ArrowException) as error:
+                    return table.cast(RECORD_SCHEMA)
+                except (OSError, ValueError, pa.ArrowException) as error:
                     raise SourceError(
                         f"{path}, which the lake names, cannot be read ({error}); archive the topic into a "
                         f"new folder"
                     ) from error
-                return table.cast(RECORD_SCHEMA)
         return None

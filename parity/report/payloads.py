@@ -61,7 +61,11 @@ def read_payloads(folder: Path, wanted: Collection[Record], max_bytes: int) -> d
 def _events(folder: Path, wanted: Collection[Record]) -> Iterator[tuple[Record, str, bytes]]:
     """(record, kind, payload) of those that are in the lake as the run has them."""
     lake = read_lake(folder)
-    for file in lake.files if lake else ():
+    if lake is None:
+        raise SourceError(
+            f"{folder} is no lake: it has no lake.json; name a folder that crossfade archive wrote"
+        )
+    for file in lake.files:
         own = {
             record.offset: record
             for record in wanted
@@ -78,7 +82,7 @@ def _records(path: Path, offsets: list[int]) -> pa.Table:
     try:
         table = pq.read_table(path, filters=pc.field("offset").isin(offsets), partitioning=None)
         return table.cast(RECORD_SCHEMA)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise SourceError(f"{path}, which the lake names, cannot be read ({error}); {AGAIN}") from error
 
 

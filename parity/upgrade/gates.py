@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 
-from parity.gates import limit_of
+from parity.gates import limit_of, require_kinds
 from parity.result import Gate
 from parity.upgrade.result import UNKNOWN, YES, Events, Pairs
-from shared.errors import CrossfadeError
 
 # event: ids whose events are not equal. dropped: items that have features in A and none in B.
 # features: ids, of the pairs looked at, with other features in B.
-# lost: edges of A alone that are true by the new rule. unjudged: edges of A alone of which nobody knows.
+# lost: edges of A alone that are true by the new rule. unjudged: edges of A alone of which nobody knows, or
+# whose events are not equal.
 # parted: of `lost`, those whose ends are in one cluster of A and in two of B.
 GATES = ("event", "dropped", "features", "lost", "unjudged", "parted")
 # Whoever allows losses may say how many of them the clusters must make up for.
@@ -23,14 +23,13 @@ def judge_gates(
 
     What was counted in a sample is put up to all pairs. Raises CrossfadeError where a class or limit is none.
     """
-    if unknown := sorted(set(limits) - set(GATES)):
-        raise CrossfadeError(f"gate {unknown[0]!r} is none of an upgrade's classes {', '.join(GATES)}")
+    require_kinds(limits, GATES)
     found = {
         "event": (events.total, items),
         "dropped": (events.dropped, items),
         "features": (unequal_features, items),
         "lost": (edges.lost.estimated(edges.lost.true(YES)), edges.in_a),
-        "unjudged": (edges.lost.estimated(edges.lost.true(UNKNOWN)), edges.in_a),
+        "unjudged": (edges.lost.estimated(edges.lost.true(UNKNOWN)) + edges.lost.set_aside, edges.in_a),
         "parted": (edges.lost.estimated(edges.lost.parted(YES)), edges.in_a),
     }
     return tuple(Gate(kind, _limit(kind, limits, found[kind][1]), found[kind][0]) for kind in GATES)

@@ -49,9 +49,10 @@ def upgrade(a: Run, b: Run, options: Options | None = None) -> Upgrade:
     options = options or Options()
     aligned_by = require_upgrade(a, b)
     for run in (a, b):
-        check_files(run)
         if options.verify:
             verify_contents(run)
+        else:
+            check_files(run)
     kinds = kinds_of(a, b)
     events, unequal = hold_events(a, b)
     compared = [compare_pairs(a, b, family, unequal, options.most) for family in (EDGE, MEMBERSHIP)]

@@ -35,6 +35,8 @@ def verdict(result: Upgrade) -> str:
         lost += f" ({_estimate(edges.lost, edges.lost.parted(YES))} parted)"
     if edges.lost.true(UNKNOWN):
         lost += f" and {unknown} that nobody can judge"
+    if edges.lost.set_aside:
+        lost += f" and {number(edges.lost.set_aside)} whose events are not equal"
     if result.events.dropped:
         lost += f", and {counted(result.events.dropped, 'item')} that A has features of"
     return f"{lost}; it gains {_estimate(edges.gained, edges.gained.true(YES))} that its rule takes"

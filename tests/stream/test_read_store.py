@@ -133,8 +133,6 @@ def test_every_file_that_is_lost_or_cut_is_noticed(tmp_path: Path) -> None:
         for damage in (Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:-9])):
             shutil.copytree(tmp_path / "state", tmp_path / "copy")
             damage(tmp_path / "copy" / name)
-            with pytest.raises(
-                SourceError, match=r"(?s)copy cannot be read: .*with a new --state"
-            ):
+            with pytest.raises(SourceError, match=r"(?s)copy cannot be read: .*with a new --state"):
                 read_store(tmp_path / "copy")
             shutil.rmtree(tmp_path / "copy")

@@ -49,7 +49,8 @@ class Options:
 def diff(a: Run, b: Run, options: Options | None = None) -> Result:
     """Compare two runs.
 
-    Memory: a bounded part of the rows, and the ids that differ. Raises ContractError or
+    Memory: a bounded part of the rows, and the ids that differ; with `verify` the members of all buckets that
+    MOST_HELD ids are in. Raises ContractError or
     AlignmentError where they cannot be compared, SourceError where one is not what its manifest says.
     """
     options = options or Options()

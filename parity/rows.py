@@ -16,6 +16,7 @@ from shared import digests, traces
 from shared.run import STAGES, Run, Stage
 
 ROWS_AT_ONCE = 500_000  # of both runs together, unless one shard has more
+BYTES_AT_ONCE = 2**28
 KEYS = {
     "items": ("id",),
     "signatures": ("id", "channel"),
@@ -72,19 +73,26 @@ def rows_of(run: Run, stage: str, ids: Iterable[str], columns: list[str] | None 
 
 
 def parts(a: Run, b: Run, stage: str, shards: Iterable[int]) -> Iterator[list[int]]:
-    """These shards, in parts that hold about ROWS_AT_ONCE rows."""
+    """These shards, in parts of about ROWS_AT_ONCE rows, or BYTES_AT_ONCE of their files if that is less."""
+    most = min(ROWS_AT_ONCE, *(_rows_of_bytes(run, stage) for run in (a, b)))
     part: list[int] = []
     rows = 0
     for shard in shards:
         name = f"{shard:02x}"
         size = sum(int(run.digests(stage).get(name, "0:").split(":")[0]) for run in (a, b))
-        if part and rows + size > ROWS_AT_ONCE:
+        if part and rows + size > most:
             yield part
             part, rows = [], 0
         part.append(shard)
         rows += size
     if part:
         yield part
+
+
+def _rows_of_bytes(run: Run, stage: str) -> int:
+    """How many rows BYTES_AT_ONCE of the files have."""
+    size = sum(file["bytes"] for file in run.manifest["stages"][stage]["files"])
+    return BYTES_AT_ONCE * run.rows(stage) // size if run.rows(stage) and size else ROWS_AT_ONCE
 
 
 def _changes(a: pa.Table, b: pa.Table, stage: Stage, late: Late | None) -> Iterator[Change]:

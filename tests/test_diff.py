@@ -7,6 +7,7 @@ from parity.diff import Options, diff
 from parity.document import to_json
 from parity.render import show
 from parity.result import Difference, Result
+from parity.rows import parts
 from parity.show import WIDTH, console, explain_command
 from shared.contract import contract_id
 from shared.run import open_run
@@ -391,3 +392,13 @@ def test_a_missing_golden_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CROSSFADE_GOLDEN", raising=False)
     with pytest.raises(AssertionError, match="is missing"):
         golden_files.check("no-such-golden.txt", "")
+
+
+def test_parts_are_bounded_in_bytes_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records of any size: as many shards at once as their files allow."""
+    runs.write(Path("a"), sample())
+    a = open_run("a")
+    shards = sorted(int(shard, 16) for shard in a.digests("verification"))
+    assert list(parts(a, a, "verification", shards)) == [shards]
+    monkeypatch.setattr("parity.rows.BYTES_AT_ONCE", 1)
+    assert list(parts(a, a, "verification", shards)) == [[shard] for shard in shards]

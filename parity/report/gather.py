@@ -122,4 +122,4 @@ def payloads_of(a: Run, b: Run, ids: Collection[str], lake: Path | None) -> tupl
 
 def _records(run: Run, ids: Collection[str]) -> dict[str, Record]:
     columns = ["id", "status", "digest", "partition", "offset"]
-    return {row["id"]: Record(**row) for row in rows_of(run, "items", "id", ids, columns)}
+    return {row["id"]: Record(**row) for row in rows_of(run, "items", ids, columns)}

@@ -56,7 +56,7 @@ def _matches(run: Run, edges: set[Edge]) -> dict[Edge, Match]:
     columns = ["earlier", "later", "channel", "numerator", "denominator"]
     return {
         (row["later"], row["earlier"]): (row["channel"], row["numerator"], row["denominator"])
-        for row in rows_of(run, "edges", "later", {later for later, _ in edges}, columns)
+        for row in rows_of(run, "edges", {later for later, _ in edges}, columns)
         if (row["later"], row["earlier"]) in edges
     }
 
@@ -87,7 +87,7 @@ def _records(run: Run, channels: set[str], ids: set[str]) -> dict[tuple[str, str
     spec = {channel.name: channel for channel in run.spec.channels}
     return {
         (row["channel"], row["id"]): row["record"]
-        for row in rows_of(run, "verification", "id", ids, ["id", "channel", "record"])
+        for row in rows_of(run, "verification", ids, ["id", "channel", "record"])
         if row["channel"] in channels and _is_whole(spec[row["channel"]], row["record"])
     }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from parity.clusters import Member
 from parity.regrouping import Regrouping
-from parity.report.reading import rows_of
+from parity.report.reading import rows_of, rows_with
 from shared.run import Run
 
 CLUSTERS = 4  # shown of one regrouping on either side
@@ -50,7 +50,7 @@ def _members(run: Run, heads: Collection[str], telling: Collection[str]) -> dict
         return (member.id != head, member.id not in telling, channel, -member.ratio, member.id)
 
     found: dict[str, list[Member]] = defaultdict(list)
-    for row in rows_of(run, "clusters", "head", heads, _COLUMNS):
+    for row in rows_with(run, "clusters", "head", heads, _COLUMNS):
         own = found[row["head"]]
         own.append(Member(row["id"], row["channel"], row["numerator"], row["denominator"]))
         if len(own) >= 8 * MEMBERS:
@@ -63,4 +63,4 @@ def _members(run: Run, heads: Collection[str], telling: Collection[str]) -> dict
 
 def _heads(run: Run, members: Mapping[str, Sequence[Member]]) -> dict[str, str]:
     ids = {member.id for own in members.values() for member in own}
-    return {row["id"]: row["head"] for row in rows_of(run, "clusters", "id", ids, ["id", "head"])}
+    return {row["id"]: row["head"] for row in rows_of(run, "clusters", ids, ["id", "head"])}

@@ -49,6 +49,9 @@ class Segment:
 
 
 def folder_of(address: str) -> Path:
+    """SourceError where it names none: an unset variable would make a topic of the current folder."""
+    if not address.removeprefix(SCHEME):
+        raise SourceError(f"the topic {address} names no folder; give {SCHEME}DIR")
     return Path(address.removeprefix(SCHEME)).absolute()
 
 

@@ -169,3 +169,8 @@ def test_damage_is_named(topics: tuple[str, str, str], tmp_path: Path) -> None:
     (tmp_path / "items" / "topic.json").write_text('{"format": 99}')
     with pytest.raises(SourceError, match=f"format 99; this version reads {file_topic.FORMAT}"):
         FileReader(topics[0])
+
+
+def test_an_address_without_a_folder() -> None:
+    with pytest.raises(SourceError, match="the topic file: names no folder; give file:DIR"):
+        create_topic("file:", 1)

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from cli.diff_upgrade import refuse_with_upgrade, run_upgrade
-from cli.files import write_file
+from cli.files import put_out, write_file
 from parity.coverage import lake_of
 from parity.diff import Options, diff
 from parity.document import to_json
@@ -118,17 +118,11 @@ def command(
         spread=_spark(master) if engine == "spark" else one_by_one,
     )
     result = diff(*runs, options)
-    # Files first: whoever pipes the tables into `head` gets them too.
     if html_file:
         from parity.report.page import diff_page  # with Pillow and numba, which tables do without
 
         write_file(html_file, diff_page(*runs, result, named).encode())
-    if json_file == "-":
-        click.echo(to_json(result), nl=False)
-        return 0 if result.passed else 1
-    if json_file:
-        write_file(Path(json_file), to_json(result))
-    show(result, console())
+    put_out(json_file, lambda: to_json(result), lambda: show(result, console()))
     return 0 if result.passed else 1
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from cli.files import write_file
+from cli.files import put_out, write_file
 from parity.gates import parse_gates
 from parity.show import console
 from parity.upgrade.document import to_json
@@ -40,10 +40,5 @@ def run_upgrade(
         from parity.upgrade.page import upgrade_page  # with Pillow, which tables do without
 
         write_file(html_file, upgrade_page(run_a, run_b, result, lake, why_no_lake).encode())
-    if json_file == "-":
-        click.echo(to_json(result), nl=False)
-        return 0 if result.passed else 1
-    if json_file:
-        write_file(Path(json_file), to_json(result))
-    show(result, console())
+    put_out(json_file, lambda: to_json(result), lambda: show(result, console()))
     return 0 if result.passed else 1

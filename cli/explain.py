@@ -13,7 +13,7 @@ from parity.explain.explain import explain
 from parity.explain.render import show
 from parity.explain.runs import RunSide
 from parity.explain.side import Side
-from parity.files import check_files, verify_contents
+from parity.files import check_run
 from parity.show import console
 from shared.errors import SourceError
 from shared.run import MANIFEST, open_run
@@ -88,10 +88,7 @@ def _check(ids: Sequence[str], places: Sequence[Path]) -> None:
 def _open(place: Path, verify: bool, open_states: ExitStack) -> Side:
     if (place / MANIFEST).exists():
         run = open_run(place)
-        if verify:
-            verify_contents(run)
-        else:
-            check_files(run)
+        check_run(run, verify)
         return RunSide(run)
     if not (place / "CURRENT").exists():  # RocksDB's own pointer to its files
         raise SourceError(

@@ -1,6 +1,9 @@
-"""Files that a command is asked to write."""
+"""What a command is asked to write: files, and JSON in place of tables."""
 
+from collections.abc import Callable
 from pathlib import Path
+
+import click
 
 from shared.durable import write_bytes
 from shared.errors import NO_ROOM, CrossfadeError
@@ -21,3 +24,14 @@ def write_file(path: Path, data: bytes) -> None:
         raise CrossfadeError(
             f"{path} cannot be written ({error.strerror}); name a file in a folder that is there"
         ) from error
+
+
+def put_out(json_file: str | None, to_json: Callable[[], bytes], show: Callable[[], object]) -> None:
+    """`show` prints the tables; "-" prints the JSON instead. A file comes first: whoever pipes the tables
+    into `head` gets it too."""
+    if json_file == "-":
+        click.echo(to_json(), nl=False)
+        return
+    if json_file:
+        write_file(Path(json_file), to_json())
+    show()

@@ -24,7 +24,7 @@ from shared import traces
 MOST_STRANGERS = 100
 
 # The tables whose rows an id has for itself, and the stage that each stands for.
-_OWN = (
+OWN = (
     ("items", "event"),
     ("verification", "features"),
     ("signatures", "signature"),
@@ -73,7 +73,7 @@ def _own_roots(
     """(id -> the first of its event, features, signature and bucket entries that differs; roots after it)."""
     own: dict[str, _Root] = {}
     second: list[_Root] = []
-    for table, cause in _OWN:
+    for table, cause in OWN:
         for item, group in groupby(changes[table], key=lambda change: change.key[0]):
             rows = list(group)  # one a channel
             if item in own:

@@ -11,8 +11,8 @@ from parity.lake_records import check_lake_files
 from parity.lake_winners import LakeWinners, Progress, lake_winners
 from parity.uncovered import Found, Uncovered, compare
 from shared.errors import SourceError
-from shared.fence import LAKE_MANIFEST, Fence
-from shared.lake import Lake, read_lake
+from shared.fence import Fence
+from shared.lake import Lake, require_lake
 from shared.run import ITEMS, Run
 from shared.spec import Times
 
@@ -78,11 +78,7 @@ def cover(
     Raises SourceError: this is no lake, or of another log than a run, or it ends before a run's fence; a run
     has no fence; a file of the lake or the run is not what its manifest says.
     """
-    lake = read_lake(lake_path)
-    if lake is None:
-        raise SourceError(
-            f"{lake_path} is no lake: it has no {LAKE_MANIFEST}; name a folder that crossfade archive wrote"
-        )
+    lake = require_lake(lake_path)
     places: dict[tuple[Fence, Times], list[int]] = defaultdict(list)
     for place, run in enumerate(runs):
         fence = _require_reached(run, lake, lake_path)

@@ -11,7 +11,7 @@ from parity.coverage import cover
 from parity.details import with_fields
 from parity.evidence import Evidence
 from parity.fields import FieldDifference
-from parity.files import check_files, verify_contents
+from parity.files import check_run
 from parity.gates import judge
 from parity.held import differing_ids, hold
 from parity.known import Rule, apply_rules
@@ -57,10 +57,7 @@ def diff(a: Run, b: Run, options: Options | None = None) -> Result:
     late = late_between(a, b) if options.allow_late else None
     aligned_by = require_comparable(a, b, late is not None)
     for run in (a, b):
-        if options.verify:
-            verify_contents(run, options.spread)
-        else:
-            check_files(run)
+        check_run(run, options.verify, options.spread)
     coverage = cover((a, b), options.lake) if options.lake else ()
     found = {name: changes(a, b, stage, late, options.spread) for name, stage in STAGES.items()}
     components = a.manifest["contract"]["clusters"]["rule"] == "components"

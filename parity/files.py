@@ -32,6 +32,14 @@ def check_files(run: Run) -> None:
             )
 
 
+def check_run(run: Run, verify: bool, spread: Spread = one_by_one) -> None:
+    """`verify_contents` or, unless that is asked for, `check_files`."""
+    if verify:
+        verify_contents(run, spread)
+    else:
+        check_files(run)
+
+
 def verify_contents(run: Run, spread: Spread = one_by_one) -> None:
     """`check_files`, and read everything: file checksums, and the digests of the rows. Raises SourceError."""
     check_files(run)

@@ -72,6 +72,15 @@ def rows_of(run: Run, stage: str, ids: Iterable[str], columns: list[str] | None 
         yield table.filter(pc.is_in(table.column(by), wanted))
 
 
+def rows_with(
+    run: Run, stage: str, column: str, values: Iterable[str], columns: list[str]
+) -> Iterator[pa.RecordBatch]:
+    """The rows that have one of these values in `column`, of all. Memory: a batch."""
+    wanted = pa.array(sorted(values), pa.string())
+    for batch in run.batches(stage, columns) if len(wanted) else ():
+        yield batch.filter(pc.is_in(batch.column(column), wanted))
+
+
 def parts(a: Run, b: Run, stage: str, shards: Iterable[int]) -> Iterator[list[int]]:
     """These shards, in parts of about ROWS_AT_ONCE rows, or BYTES_AT_ONCE of their files if that is less."""
     most = min(ROWS_AT_ONCE, *(_rows_of_bytes(run, stage) for run in (a, b)))

@@ -5,19 +5,15 @@ whoever is in a bucket with a late id, or in its cluster, as it does with rows t
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
+from parity.causes import OWN
 from parity.explain.given import entries_given
 from parity.explain.runs import RunSide
 from parity.held import MOST_HELD, Held, differing_ids
-from parity.rows import Change
+from parity.rows import Change, rows_with
 from shared.heads import key_id
 from shared.run import CLUSTERS, Run
-
-_OWN = ("items", "verification", "signatures", "buckets")  # whose rows an id has for itself
 
 Changes = Mapping[str, Sequence[Change]]  # by table
 
@@ -47,7 +43,7 @@ def suspects(a: Run, b: Run, changes: Changes) -> Changes:
         "clusters": [Change((i,), "wrong", tuple(own)) for i, own in heads.items() if i in rests_on_late],
     }
     # What follows from an id that differs for another reason is the same for that reason.
-    damaged = {change.key[0] for table in _OWN for change in changes[table]} - late
+    damaged = {change.key[0] for table, _ in OWN for change in changes[table]} - late
     return {table: _less(own, changes[table], damaged) for table, own in found.items()}
 
 
@@ -86,9 +82,5 @@ def _in_their_buckets(runs: Sequence[Run], late: Collection[str]) -> set[str]:
 
 
 def _in_their_clusters(runs: Iterable[Run], late: Collection[str]) -> set[str]:
-    return {item for run in runs for item in _under(run, pa.array(sorted(late), pa.string()))}
-
-
-def _under(run: Run, heads: pa.Array) -> Iterator[str]:
-    for batch in run.batches(CLUSTERS.name, ["id", "head"]):
-        yield from batch.column("id").filter(pc.is_in(batch.column("head"), heads)).to_pylist()
+    found = (rows_with(run, CLUSTERS.name, "head", late, ["id", "head"]) for run in runs)
+    return {item for batches in found for batch in batches for item in batch.column("id").to_pylist()}

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from shared.durable import write_json, write_whole
@@ -45,6 +46,25 @@ class Lake:
     topic: str
     fence: Fence
     files: tuple[LakeFile, ...]
+
+
+def require_lake(folder: Path) -> Lake:
+    """SourceError where there is none."""
+    lake = read_lake(folder)
+    if lake is None:
+        raise SourceError(
+            f"{folder} is no lake: it has no {LAKE_MANIFEST}; name a folder that crossfade archive wrote"
+        )
+    return lake
+
+
+def records_at(path: Path, offsets: list[int]) -> pa.Table:
+    """RECORD_SCHEMA: those of one file with these offsets. SourceError where it cannot be read."""
+    try:
+        table = pq.read_table(path, filters=pc.field("offset").isin(offsets), partitioning=None)
+        return table.cast(RECORD_SCHEMA)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise SourceError(f"{path}, which the lake names, cannot be read ({error}); {AGAIN}") from error
 
 
 def read_lake(folder: Path) -> Lake | None:

@@ -4,16 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from parity.show import printable
 from shared import contract
-from shared.errors import CrossfadeError, SourceError
+from shared.errors import CrossfadeError
 from shared.events import parse
-from shared.fence import LAKE_MANIFEST
-from shared.lake import read_lake
-from shared.records import RECORD_SCHEMA
+from shared.lake import records_at, require_lake
 from shared.sketch import sketch
 from shared.stored import About, Event, Piece
 
@@ -42,12 +38,7 @@ class LakeRecords:
     """Single records of a lake by their place. SourceError where the folder is no lake."""
 
     def __init__(self, folder: Path) -> None:
-        lake = read_lake(folder)
-        if lake is None:
-            raise SourceError(
-                f"{folder} is no lake: it has no {LAKE_MANIFEST}; name a folder that crossfade archive wrote"
-            )
-        self.folder, self._lake = folder, lake
+        self.folder, self._lake = folder, require_lake(folder)
         self._known: dict[tuple[str, Event], FromLake] = {}
 
     def is_of(self, about: About) -> bool:
@@ -97,13 +88,5 @@ class LakeRecords:
         """RECORD_SCHEMA: the record there, if there is one; None where the lake does not span its place."""
         for file in self._lake.files:
             if file.partition == partition and file.base <= offset < file.end:
-                path = self.folder / file.path
-                try:
-                    table = pq.read_table(path, filters=pc.field("offset") == offset, partitioning=None)
-                    return table.cast(RECORD_SCHEMA)
-                except (OSError, ValueError, pa.ArrowException) as error:
-                    raise SourceError(
-                        f"{path}, which the lake names, cannot be read ({error}); archive the topic into a "
-                        f"new folder"
-                    ) from error
+                return records_at(self.folder / file.path, [offset])
         return None

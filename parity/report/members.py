@@ -7,7 +7,8 @@ from typing import Any
 
 from parity.clusters import Member
 from parity.regrouping import Regrouping
-from parity.report.reading import rows_of, rows_with
+from parity.report.reading import rows_of
+from parity.rows import rows_with
 from shared.run import Run
 
 CLUSTERS = 4  # shown of one regrouping on either side
@@ -50,7 +51,8 @@ def _members(run: Run, heads: Collection[str], telling: Collection[str]) -> dict
         return (member.id != head, member.id not in telling, channel, -member.ratio, member.id)
 
     found: dict[str, list[Member]] = defaultdict(list)
-    for row in rows_with(run, "clusters", "head", heads, _COLUMNS):
+    batches = rows_with(run, "clusters", "head", heads, _COLUMNS)
+    for row in (row for batch in batches for row in batch.to_pylist()):
         own = found[row["head"]]
         own.append(Member(row["id"], row["channel"], row["numerator"], row["denominator"]))
         if len(own) >= 8 * MEMBERS:

@@ -49,7 +49,8 @@ def render(result: Result, material: Material) -> str:
         "lake": against_lake(result),
         "distributions": plots(result, material),
     }
-    parts = [top(result), contents(sections, _NAMES), *sections.values(), pictures.store(), _foot(result)]
+    end = foot("crossfade diff", Html(f"Contract <code>{text(result.contract_id)}</code>"))
+    parts = [top(result), contents(sections, _NAMES), *sections.values(), pictures.store(), end]
     return document(f"crossfade diff: {result.verdict}", parts, STYLE)
 
 
@@ -59,8 +60,7 @@ def contents(sections: Mapping[str, Html], names: Mapping[str, str]) -> Html:
     return Html(f'<nav aria-label="Sections">{links}</nav>')
 
 
-def _foot(result: Result) -> Html:
-    return Html(
-        "<footer>Made by <code>crossfade diff</code>. This file loads nothing and runs nothing. "
-        f"Contract <code>{text(result.contract_id)}</code>.</footer>"
-    )
+def foot(command: str, contract: Html) -> Html:
+    """contract: which it is of."""
+    nothing = "This file loads nothing and runs nothing."
+    return Html(f"<footer>Made by <code>{command}</code>. {nothing} {contract}.</footer>")

@@ -7,15 +7,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
 from parity.thumbnails import Thumbnail, thumbnail
-from shared.errors import SourceError
 from shared.events import parse
-from shared.lake import AGAIN, read_lake
-from shared.records import RECORD_SCHEMA
+from shared.lake import records_at, require_lake
 from shared.uris import locate
 
 EXCERPT = 240  # characters
@@ -60,30 +54,17 @@ def read_payloads(folder: Path, wanted: Collection[Record], max_bytes: int) -> d
 
 def _events(folder: Path, wanted: Collection[Record]) -> Iterator[tuple[Record, str, bytes]]:
     """(record, kind, payload) of those that are in the lake as the run has them."""
-    lake = read_lake(folder)
-    if lake is None:
-        raise SourceError(
-            f"{folder} is no lake: it has no lake.json; name a folder that crossfade archive wrote"
-        )
-    for file in lake.files:
+    for file in require_lake(folder).files:
         own = {
             record.offset: record
             for record in wanted
             if record.partition == file.partition and file.base <= record.offset < file.end
         }
         if own:
-            for event in parse(_records(folder / file.path, list(own))).events.to_pylist():
+            for event in parse(records_at(folder / file.path, list(own))).events.to_pylist():
                 record = own[event["offset"]]
                 if (event["id"], event["digest"]) == (record.id, record.digest):
                     yield record, event["kind"], event["payload"]
-
-
-def _records(path: Path, offsets: list[int]) -> pa.Table:
-    try:
-        table = pq.read_table(path, filters=pc.field("offset").isin(offsets), partitioning=None)
-        return table.cast(RECORD_SCHEMA)
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise SourceError(f"{path}, which the lake names, cannot be read ({error}); {AGAIN}") from error
 
 
 def _payload(record: Record, kind: str, data: bytes, max_bytes: int, may_show: bool) -> Payload:

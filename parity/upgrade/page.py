@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from parity.markup import Html, document, text
+from parity.markup import Html, document
 from parity.report.clusters import clusters
+from parity.report.compared import code
 from parity.report.gather import shown_clusters
 from parity.report.material import ShownClusters
-from parity.report.page import contents
+from parity.report.page import contents, foot
 from parity.report.pictures import Pictures
 from parity.report.style import STYLE
 from parity.report.verdict import gates_section, header
-from parity.show import number
 from parity.upgrade import page_tables, words
 from parity.upgrade.page_pairs import PairPayloads, pair_payloads, pairs_section
 from parity.upgrade.result import YES, Upgrade
@@ -66,12 +66,9 @@ def render(result: Upgrade, shown: ShownClusters, payloads: PairPayloads) -> str
         "clusters": clusters(result.clusters, engines, shown, pictures),
         "costs": page_tables.costs(result),
     }
-    foot = (
-        "<footer>Made by <code>crossfade diff --upgrade</code>. This file loads nothing and runs nothing. "
-        f"Contracts <code>{text(result.contract_a)}</code> and <code>{text(result.contract_b)}</code>."
-        "</footer>"
-    )
-    parts = [_top(result), contents(sections, _NAMES), *sections.values(), pictures.store(), foot]
+    ids = f"Contracts {code(result.contract_a)} and {code(result.contract_b)}"
+    end = foot("crossfade diff --upgrade", Html(ids))
+    parts = [_top(result), contents(sections, _NAMES), *sections.values(), pictures.store(), end]
     return document(f"crossfade diff --upgrade: {result.verdict}", parts, STYLE)
 
 
@@ -83,12 +80,8 @@ def _top(result: Upgrade) -> Html:
         "edges of A": edges.in_a,
         "edges of B": edges.in_b,
         "in both": edges.kept,
-        "lost, though B's rule takes them": _about(
-            edges.lost.estimated(edges.lost.true(YES)), edges.lost.sampled
-        ),
-        "gained, and B's rule takes them": _about(
-            edges.gained.estimated(edges.gained.true(YES)), edges.gained.sampled
-        ),
+        "lost, though B's rule takes them": words.about(edges.lost, edges.lost.true(YES)),
+        "gained, and B's rule takes them": words.about(edges.gained, edges.gained.true(YES)),
     }
     return header(
         "crossfade diff --upgrade · an old spec (A) against a new one (B)",
@@ -98,10 +91,6 @@ def _top(result: Upgrade) -> Html:
         _more(result),
         large,
     )
-
-
-def _about(count: int, sampled: bool) -> int | str:
-    return f"about {number(count)}" if sampled and count else count
 
 
 def _more(result: Upgrade) -> Iterator[str]:

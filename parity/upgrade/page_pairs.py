@@ -91,7 +91,6 @@ def _figure(pair: Pair, payloads: Payloads, lost: bool, pictures: Pictures) -> s
     """Two pictures side by side, or two texts one above the other."""
     ends = (pair.earlier, pair.id)
     one, two = (payloads.get(end, Payload()) for end in ends)
-    held = ""
     if one.picture and two.picture:
         label = f"{text(pair.earlier, 80)} and {text(pair.id, 80)}"
         held = pair_svg(pictures.drawn(one.picture), pictures.drawn(two.picture), _NO_POINTS, label)

@@ -7,9 +7,9 @@ from parity.report.compared import code
 from parity.report.histogram import Histogram
 from parity.report.plots import legend, plot
 from parity.show import number
-from parity.upgrade import words
+from parity.upgrade import tables, words
 from parity.upgrade.kinds import JUDGED_BY
-from parity.upgrade.result import BINS, WHYS, Cost, Judge, Pairs, Upgrade
+from parity.upgrade.result import BINS, ContractChange, Judge, Pairs, Upgrade
 from shared.fence import Fence
 
 FIELDS = 100  # of the contract
@@ -33,16 +33,7 @@ def compared(result: Upgrade) -> Html:
         ("folder", code(result.a.path), code(result.b.path)),
         ("contract", code(result.contract_a), code(result.contract_b)),
     ]
-    channels = [
-        (
-            text(judge.name, 40),
-            text(judge.extractor),
-            text("; ".join(judge.rules_a) or "–"),
-            text("; ".join(judge.rules_b) or "–"),
-            text(judge.by or "nothing exact"),
-        )
-        for judge in result.judges
-    ]
+    channels = [(text(name, 40), *rest) for name, *rest in tables.channels(result, "–")]
     columns = ["channel", "features of", "rule of A", "rule of B", "pairs are judged by"]
     return _section(
         "compared",
@@ -55,8 +46,7 @@ def compared(result: Upgrade) -> Html:
 
 def contract(result: Upgrade) -> Html:
     rows = [
-        (Html(f"<code>{text(change.field)}</code>"), _value(change.a), _value(change.b))
-        for change in result.contract[:FIELDS]
+        (Html(f"<code>{text(change.field)}</code>"), *_values(change)) for change in result.contract[:FIELDS]
     ]
     rest = len(result.contract) - FIELDS
     more = f'<p class="note">… and {number(rest)} more, which --json has.</p>' if rest > 0 else ""
@@ -90,25 +80,21 @@ def events(result: Upgrade) -> Html:
 
 def pairs(result: Upgrade) -> Html:
     """How many are kept, gained and lost; what the features say of them; why a run has not got them."""
-    both = (result.edges, result.memberships)
-    counts = [
-        (p.what, p.in_a, p.in_b, p.kept, p.other_channel, p.other_numbers, p.gained.pairs, p.lost.pairs)
-        for p in both
-    ]
     columns = ["pairs", "in A", "in B", "kept", "by another channel", "other numbers", "gained", "lost"]
     return _section(
-        "pairs", "Pairs: edges, and members with their heads", table(columns, counts), *_pairs(result)
+        "pairs",
+        "Pairs: edges, and members with their heads",
+        table(columns, tables.pair_counts(result)),
+        *_pairs(result),
     )
 
 
 def _pairs(result: Upgrade) -> Iterator[str]:
     for found in (result.edges, result.memberships):
         yield from _truths(found)
-    gained, lost = dict(result.edges.gained.whys), dict(result.edges.lost.whys)
-    whys = [(why, gained.get(why, 0), lost.get(why, 0)) for why in WHYS if why in gained or why in lost]
-    if whys:
+    if rows := tables.whys(result.edges):
         columns = ["why a run has not got an edge that its own rule takes", "A (gained)", "B (lost)"]
-        yield table(columns, whys)
+        yield table(columns, rows)
     plots = [
         plot(_histogram(judge), "lost", "gained") for judge in result.judges if sum(judge.gained + judge.lost)
     ]
@@ -118,14 +104,7 @@ def _pairs(result: Upgrade) -> Iterator[str]:
 
 
 def _truths(found: Pairs) -> Iterator[str]:
-    sides = (found.gained, found.lost)
-    cells = [{(t.old, t.new): (t.pairs, t.parted) for t in side.truths} for side in sides]
-    rows = [
-        (means, *(number_ for cell in cells for number_ in cell.get(truth, (0, 0))))
-        for truth, means in words.MEANS.items()
-        if any(truth in cell for cell in cells)
-    ]
-    if rows:
+    if rows := tables.truths(found):
         yield table([f"{found.what}, by the features", "gained", "joined", "lost", "parted"], rows)
         notes = " ".join(words.not_judged(found))
         says = "Joined, parted: their ends are in one cluster of one run only."
@@ -141,26 +120,13 @@ def _histogram(judge: Judge) -> Histogram:
 
 
 def costs(result: Upgrade) -> Html:
-    rows = [(text(c.what), *(text(_cost(v)) for v in (c.a, c.b)), text(_ratio(c))) for c in result.costs]
-    stream = "stream" in (result.a.engine, result.b.engine)
-    note = "The seconds of a stream's run are those of its export alone." if stream else ""
-    return _section(
-        "costs", "Costs", table(["", "A", "B", "B / A"], rows, "numbers"), f'<p class="note">{note}</p>'
-    )
+    rows = tables.costs(result, "–")
+    note = f'<p class="note">{words.cost_note(result)}</p>'
+    return _section("costs", "Costs", table(["", "A", "B", "B / A"], rows, "numbers"), note)
 
 
-def _cost(value: int | float | None) -> str:
-    return "–" if value is None else f"{value:,.1f}" if isinstance(value, float) else number(value)
-
-
-def _ratio(cost: Cost) -> str:
-    return f"{cost.b / cost.a:.2f}" if cost.a and cost.b is not None else "–"
-
-
-def _value(value: object) -> Html:
-    if isinstance(value, bool):
-        return text(str(value).lower())
-    return text("–" if value is None else value, _WIDTH)
+def _values(change: ContractChange) -> Iterator[Html]:
+    return (text(tables.contract_value(value, "–"), _WIDTH) for value in (change.a, change.b))
 
 
 def _section(key: str, title: str, *parts: str) -> Html:

@@ -6,10 +6,10 @@ from rich.console import Console
 from rich.text import Text
 
 from parity.render import show_clusters, show_difference, show_gates, show_reasons, side_line
-from parity.show import counted, facts, number, printable, table
-from parity.upgrade import words
+from parity.show import counted, facts, printable, table
+from parity.upgrade import tables, words
 from parity.upgrade.render_pairs import show_pairs
-from parity.upgrade.result import Cost, Upgrade
+from parity.upgrade.result import ContractChange, Upgrade
 from shared.fence import Fence
 
 FIELDS = 40  # of the contract
@@ -20,31 +20,26 @@ def show(result: Upgrade, out: Console) -> None:
     """Print what was compared, the contracts, the pairs and who misses them, clusters, costs, the verdict."""
     out.print(facts(_compared(result)))
     out.print()
-    rows = [(printable(c.field), _value(c.a), _value(c.b)) for c in result.contract[:FIELDS]]
+    rows = [(printable(c.field), *_values(c)) for c in result.contract[:FIELDS]]
     out.print(table("What the new spec changes", ["field of the contract", "A (old)", "B (new)"], rows))
     if (rest := len(result.contract) - FIELDS) > 0:
         out.print(Text(f"… and {counted(rest, 'field')} more (--json has them)", "dim"))
     out.print()
     _show_events(result, out)
-    rules = [
-        (
-            j.name,
-            j.extractor,
-            "; ".join(j.rules_a) or "-",
-            "; ".join(j.rules_b) or "-",
-            j.by or "nothing exact",
+    out.print(
+        table(
+            "Channels",
+            ["name", "extractor", "rule of A", "rule of B", "judged by"],
+            tables.channels(result, "-"),
         )
-        for j in result.judges
-    ]
-    out.print(table("Channels", ["name", "extractor", "rule of A", "rule of B", "judged by"], rules))
+    )
     out.print()
     show_pairs(result, out)
     if result.clusters:
         show_clusters(result.clusters, out)
-    costs = [(c.what, _cost(c.a), _cost(c.b), _ratio(c)) for c in result.costs]
-    out.print(table("Costs", ["what", "A", "B", "B / A"], costs))
-    if "stream" in (result.a.engine, result.b.engine):
-        out.print(Text("The seconds of a stream's run are those of its export alone.", "dim"))
+    out.print(table("Costs", ["what", "A", "B", "B / A"], tables.costs(result, "-")))
+    if note := words.cost_note(result):
+        out.print(Text(note, "dim"))
     out.print()
     show_gates(result.gates, out)
     out.print(_verdict(result))
@@ -90,18 +85,8 @@ def _show_events(result: Upgrade, out: Console) -> None:
         )
 
 
-def _value(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "-" if value is None else printable(value, 40)
-
-
-def _cost(value: int | float | None) -> object:
-    return "-" if value is None else f"{value:,.1f}" if isinstance(value, float) else number(value)
-
-
-def _ratio(cost: Cost) -> str:
-    return f"{cost.b / cost.a:.2f}" if cost.a and cost.b is not None else "-"
+def _values(change: ContractChange) -> Iterator[str]:
+    return (printable(tables.contract_value(value, "-"), 40) for value in (change.a, change.b))
 
 
 def _verdict(result: Upgrade) -> Text:

@@ -4,8 +4,9 @@ from rich.console import Console
 from rich.text import Text
 
 from parity.show import counted, printable, table
-from parity.upgrade.result import NO, UNKNOWN, WHYS, YES, Judge, Pair, Pairs, Upgrade
-from parity.upgrade.words import MEANS, contradictions, fate, measures, not_judged
+from parity.upgrade import tables
+from parity.upgrade.result import NO, UNKNOWN, YES, Judge, Pair, Pairs, Upgrade
+from parity.upgrade.words import contradictions, fate, measures, not_judged
 
 SHOWN = 10  # pairs
 BAR = 24  # characters
@@ -13,11 +14,10 @@ BAR = 24  # characters
 
 def show_pairs(result: Upgrade, out: Console) -> None:
     """Print how many pairs were kept, gained and lost, what judges them, and the first that B misses."""
-    both = (result.edges, result.memberships)
     columns = ["pairs", "A", "B", "kept", "by another channel", "other numbers", "gained", "lost"]
-    out.print(table("Pairs: edges, and members with their heads", columns, [_counts(p) for p in both]))
+    out.print(table("Pairs: edges, and members with their heads", columns, tables.pair_counts(result)))
     out.print()
-    for pairs in both:
+    for pairs in (result.edges, result.memberships):
         _show_truths(pairs, out)
     for sentence in contradictions(result):
         out.print(Text(sentence, "bold red"))
@@ -29,35 +29,21 @@ def show_pairs(result: Upgrade, out: Console) -> None:
     _show_missed(result, out)
 
 
-def _counts(pairs: Pairs) -> tuple[object, ...]:
-    changed = (pairs.other_channel, pairs.other_numbers)
-    return (pairs.what, pairs.in_a, pairs.in_b, pairs.kept, *changed, pairs.gained.pairs, pairs.lost.pairs)
-
-
 def _show_truths(pairs: Pairs, out: Console) -> None:
     """What the features say of the pairs gained and lost."""
-    sides = (pairs.gained, pairs.lost)
-    if not any(side.pairs for side in sides):
+    if not (pairs.gained.pairs or pairs.lost.pairs):
         return
-    counts = [{(t.old, t.new): (t.pairs, t.parted) for t in side.truths} for side in sides]
-    rows = [
-        (means, *(cell for count in counts for cell in count.get(truth, (0, 0))))
-        for truth, means in MEANS.items()
-        if any(truth in count for count in counts)
-    ]
     title = (
         f"The {pairs.what} gained and lost, by the features (joined, parted: in one cluster of one run only)"
     )
-    out.print(table(title, ["", "gained", "joined", "lost", "parted"], rows))
+    out.print(table(title, ["", "gained", "joined", "lost", "parted"], tables.truths(pairs)))
     for sentence in not_judged(pairs):
         out.print(Text(sentence, "dim"))
     out.print()
 
 
 def _show_whys(edges: Pairs, out: Console) -> None:
-    gained, lost = dict(edges.gained.whys), dict(edges.lost.whys)
-    rows = [(why, gained.get(why, 0), lost.get(why, 0)) for why in WHYS if why in gained or why in lost]
-    if rows:
+    if rows := tables.whys(edges):
         title = "Why a run has not got an edge that is true by its own rule"
         out.print(table(title, ["", "A (gained)", "B (lost)"], rows))
         out.print()

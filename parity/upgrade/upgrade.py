@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from parity.align import require_upgrade
 from parity.diff import side_of
-from parity.files import check_files, verify_contents
+from parity.files import check_run
 from parity.regrouping import ClusterComparison, compare_clusters
 from parity.rows import Change
 from parity.upgrade.costs import costs
@@ -49,10 +49,7 @@ def upgrade(a: Run, b: Run, options: Options | None = None) -> Upgrade:
     options = options or Options()
     aligned_by = require_upgrade(a, b)
     for run in (a, b):
-        if options.verify:
-            verify_contents(run)
-        else:
-            check_files(run)
+        check_run(run, options.verify)
     kinds = kinds_of(a, b)
     events, unequal = hold_events(a, b)
     compared = [compare_pairs(a, b, family, unequal, options.most) for family in (EDGE, MEMBERSHIP)]

@@ -48,9 +48,18 @@ def over(result: Upgrade) -> str:
 
 
 def _estimate(side: OneSided, count: int) -> str:
-    if not count:
-        return "none"
-    return f"about {number(side.estimated(count))}" if side.sampled else number(count)
+    return about(side, count) if count else "none"
+
+
+def about(side: OneSided, count: int) -> str:
+    """A count of the sample, for all pairs."""
+    return f"about {number(side.estimated(count))}" if side.sampled and count else number(count)
+
+
+def cost_note(result: Upgrade) -> str:
+    """What must be known of the costs; empty where nothing."""
+    stream = "stream" in (result.a.engine, result.b.engine)
+    return "The seconds of a stream's run are those of its export alone." if stream else ""
 
 
 def contradictions(result: Upgrade) -> Iterator[str]:

@@ -96,7 +96,7 @@ def _read_config(path: Path, required: bool) -> dict[str, Any]:
         if required:
             raise CrossfadeError(f"there is no config file {path}.") from None
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CrossfadeError(f"the config file {path} cannot be read: {error}.") from None
     kafka = data.get("kafka", {})
     if not isinstance(kafka, dict):
